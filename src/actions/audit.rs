@@ -1,0 +1,36 @@
+//! The audit entry that every change leaves in its own transaction.
+
+use serde_json::Value;
+
+use crate::domain::audit::Change;
+use crate::domain::error::AppError;
+use crate::domain::policy::Permit;
+use crate::domain::time::Timestamp;
+use crate::store::{self, WriteTx};
+
+/// What was changed: the route table's word, and the row.
+#[derive(Debug, Clone, Copy)]
+pub struct Object {
+    pub action: &'static str,
+    pub kind: &'static str,
+    pub id: i64,
+}
+
+/// Records a change with the columns it touched. Secrets are masked by whoever builds `before` and `after`.
+pub fn record(
+    tx: &WriteTx<'_>,
+    permit: &Permit,
+    now: Timestamp,
+    object: Object,
+    before: Option<&Value>,
+    after: Option<&Value>,
+) -> Result<(), AppError> {
+    let change = Change {
+        action: object.action,
+        object_kind: object.kind,
+        object_id: Some(object.id),
+        before: before.map(Value::to_string),
+        after: after.map(Value::to_string),
+    };
+    store::audit::insert(tx, permit, now, &change)
+}

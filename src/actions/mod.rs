@@ -1,0 +1,11 @@
+//! One function for each thing somebody can do, shared by all surfaces and the command line.
+//! Never: actix, SQL, header names, status codes.
+
+pub mod audit;
+pub mod bootstrap;
+pub mod keys;
+pub mod services;
+pub mod setup;
+pub mod subscribers;
+pub mod system;
+pub mod users;

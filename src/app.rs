@@ -1,0 +1,172 @@
+//! Everything that is opened once and shared by the doors: database, key file, hasher, settings, clock.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono_tz::Tz;
+
+use crate::actions;
+use crate::config::{self, Config};
+use crate::crypto::{Hasher, KeyFile, KeyFileError, Sealer, random};
+use crate::domain::error::AppError;
+use crate::domain::keys::KeyId;
+use crate::domain::time::{Date, Timestamp};
+use crate::store::{self, Db, OpenError, Options, Synchronous};
+
+/// Where the doors get the time from.
+#[derive(Debug, Clone, Default)]
+pub struct Clock(Option<Arc<AtomicI64>>);
+
+impl Clock {
+    /// One that stands still until it is moved, for whoever must say what happens on a given day.
+    pub fn standing_at(at: Timestamp) -> Self {
+        Self(Some(Arc::new(AtomicI64::new(at.millis()))))
+    }
+
+    pub fn move_to(&self, at: Timestamp) {
+        if let Some(standing) = &self.0 {
+            standing.store(at.millis(), Ordering::SeqCst);
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place where the doors read the clock")]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Some(standing) => Timestamp(standing.load(Ordering::SeqCst)),
+            None => Timestamp(chrono::Utc::now().timestamp_millis()),
+        }
+    }
+}
+
+/// Why the application cannot be opened: what is wrong, and what to do.
+#[derive(Debug)]
+pub enum AppOpenError {
+    Database(OpenError),
+    KeyFile(KeyFileError),
+    /// The key file is not the one this database was made with.
+    WrongKeyFile {
+        key_file: std::path::PathBuf,
+    },
+    Start(AppError),
+}
+
+impl fmt::Display for AppOpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AppOpenError::Database(error) => error.fmt(f),
+            AppOpenError::KeyFile(error) => error.fmt(f),
+            AppOpenError::WrongKeyFile { key_file } => write!(
+                f,
+                "The key file {} is not the one this database was made with.\nPut the right one in its place; without it no sealed password can be read.",
+                key_file.display()
+            ),
+            AppOpenError::Start(error) => {
+                write!(f, "The database cannot be used: {error}.\nRestore a backup if this stays.")
+            }
+        }
+    }
+}
+
+impl std::error::Error for AppOpenError {}
+
+impl From<OpenError> for AppOpenError {
+    fn from(error: OpenError) -> Self {
+        AppOpenError::Database(error)
+    }
+}
+
+impl From<KeyFileError> for AppOpenError {
+    fn from(error: KeyFileError) -> Self {
+        AppOpenError::KeyFile(error)
+    }
+}
+
+impl From<AppError> for AppOpenError {
+    fn from(error: AppError) -> Self {
+        AppOpenError::Start(error)
+    }
+}
+
+#[derive(Debug)]
+pub struct App {
+    pub config: Config,
+    pub db: Db,
+    pub sealer: Sealer,
+    pub hasher: Hasher,
+    pub clock: Clock,
+}
+
+impl App {
+    /// Opens (or makes) database and key file, and sees to it that a fresh database has what it begins with.
+    pub fn open(config: Config, clock: Clock) -> Result<Self, AppOpenError> {
+        let path = &config.database.path;
+        let workers = u32::try_from(config.server.workers()).unwrap_or(u32::MAX);
+        let db = Db::open(&Options {
+            path: path.clone(),
+            synchronous: match config.database.synchronous {
+                config::Synchronous::Full => Synchronous::Full,
+                config::Synchronous::Normal => Synchronous::Normal,
+            },
+            fast_readers: workers,
+            slow_readers: 4,
+            queue: store::QUEUE,
+        })?;
+        let sealer = open_sealer(&db, &store::key_file_path(path))?;
+        if !db.read(actions::bootstrap::is_done)? {
+            let (uid, now) = (random::uid()?, clock.now());
+            db.write_blocking(move |tx| actions::bootstrap::run(tx, uid, now))?;
+        }
+        Ok(Self { config, db, sealer, hasher: Hasher::start(), clock })
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn zone(&self) -> Tz {
+        self.config.locale.time_zone
+    }
+
+    pub fn today(&self) -> Date {
+        self.now().date_in(self.zone())
+    }
+}
+
+/// A database remembers a constant sealed with its key file. One without it is being made right now, by this process or
+/// by one that started at the same moment: whoever comes second finds the first one's file and constant.
+fn open_sealer(db: &Db, path: &Path) -> Result<Sealer, AppOpenError> {
+    let known = db.read(store::meta::find_key_check)?;
+    let sealer = match known {
+        Some(_) => Sealer::new(&KeyFile::open(path)?),
+        None => {
+            let sealer = Sealer::new(&KeyFile::open_or_create(path)?);
+            let check = sealer.seal_check()?;
+            db.write_blocking(move |tx| store::meta::insert_key_check(tx, &check))?;
+            sealer
+        }
+    };
+    match db.read(store::meta::find_key_check)? {
+        Some(check) if sealer.opens_check(&check) => Ok(sealer),
+        _ => Err(AppOpenError::WrongKeyFile { key_file: path.to_owned() }),
+    }
+}
+
+/// When and from where each key was last used, until a job stores it: a request costs no database write for it.
+#[derive(Debug, Default)]
+pub struct LastUses(Mutex<HashMap<KeyId, (Timestamp, Option<IpAddr>)>>);
+
+impl LastUses {
+    pub fn note(&self, key: KeyId, at: Timestamp, ip: Option<IpAddr>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (at, ip));
+    }
+
+    /// Hands over what was noted since the last time.
+    pub fn take(&self) -> Vec<(KeyId, Timestamp, Option<IpAddr>)> {
+        let noted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        noted.into_iter().map(|(key, (at, ip))| (key, at, ip)).collect()
+    }
+}

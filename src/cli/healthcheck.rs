@@ -1,0 +1,65 @@
+//! `panel healthcheck`: asks the running server over its own listener, without any credential.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use super::Context;
+use super::output::{Failure, Outcome, say};
+use crate::config::Listen;
+
+/// Health answers within 5 s; a little more for the way.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+const REQUEST: &[u8] = b"GET /api/v1/external/system/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+pub fn run(context: &Context) -> Outcome {
+    let settings = &context.loaded.config.server;
+    let Some(listen) = settings.listen.first() else {
+        return Err(Failure::new("server.listen is empty", "Set it to an address."));
+    };
+    let answer = match listen {
+        Listen::Tcp(address) => ask_tcp(reachable(*address)),
+        Listen::Unix(path) => ask_unix(path),
+    };
+    let why = match answer {
+        Ok(text) if text.starts_with("HTTP/1.1 200") => {
+            say("healthy");
+            return Ok(());
+        }
+        Ok(text) => format!("the server at {listen} answers {}", text.lines().next().unwrap_or("nothing")),
+        Err(error) => format!("no server answers at {listen}: {error}"),
+    };
+    Err(Failure::new(why, "Look at its log (journalctl -u panel), or start it: panel serve"))
+}
+
+/// Where a server that listens everywhere can be reached.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn ask_tcp(address: SocketAddr) -> std::io::Result<String> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    ask(stream)
+}
+
+fn ask_unix(path: &Path) -> std::io::Result<String> {
+    let stream = UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    ask(stream)
+}
+
+fn ask(mut stream: impl Read + Write) -> std::io::Result<String> {
+    stream.write_all(REQUEST)?;
+    let mut answer = Vec::new();
+    stream.take(64 * 1024).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}

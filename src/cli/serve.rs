@@ -1,0 +1,108 @@
+//! `panel serve`: opens everything, tells systemd when it is ready, and stops in order.
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use secrecy::ExposeSecret;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::admin::make_link;
+use super::output::{Failure, Outcome, say};
+use super::{Context, owner};
+use crate::actions::{self, bootstrap};
+use crate::app::{App, Clock, LastUses};
+use crate::config::{Log, LogFormat};
+use crate::domain::policy;
+use crate::http::{self, State};
+use crate::jobs::{Jobs, On};
+use crate::store::{self, request_logs::RequestLogs};
+
+pub fn run(context: Context) -> Outcome {
+    let config = context.loaded.config;
+    owner::become_owner(&config.database.path)?;
+    start_logging(&config.log);
+    let logs_path = store::logs_path(&config.database.path);
+    let app = App::open(config, Clock::default()).map_err(|error| Failure::sentences(&error.to_string()))?;
+    let logs = RequestLogs::open(&logs_path).map_err(|error| Failure::sentences(&error.to_string()))?;
+    let (app, logs, uses) = (Arc::new(app), Arc::new(logs), Arc::new(LastUses::default()));
+    offer_setup(&app)?;
+    let on = On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses) };
+    let failed = |error: std::io::Error| Failure::sentences(&error.to_string());
+    let jobs = Jobs::start(on).map_err(failed)?;
+    let state = Data::new(State::new(app, logs, uses));
+    let served = actix_web::rt::System::new().block_on(serve(state));
+    // The order matters: jobs store what they hold, then the last owners of log and database let them finish and close.
+    drop(jobs);
+    served.map_err(failed)
+}
+
+async fn serve(state: Data<State>) -> std::io::Result<()> {
+    let (mut term, mut interrupt, mut hangup) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+    let serving = http::start(state.clone())?;
+    let handle = serving.handle();
+    for address in &serving.addresses {
+        tracing::info!("listening on {address}");
+    }
+    notify(&[sd_notify::NotifyState::Ready]);
+    actix_web::rt::spawn(watchdog(state));
+    let stop = async move {
+        loop {
+            tokio::select! {
+                _ = term.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => tracing::warn!("SIGHUP: no setting can be changed while running; restart to apply"),
+            }
+        }
+        tracing::info!("stopping: no new connections, what runs is finished");
+        notify(&[sd_notify::NotifyState::Stopping]);
+        handle.stop(true).await;
+    };
+    actix_web::rt::spawn(stop);
+    serving.server.await
+}
+
+/// On a database whose administrator has no password yet, prints where to set one.
+fn offer_setup(app: &App) -> Outcome {
+    let permit = policy::system();
+    let admin = match app.db.read(|tx| actions::users::get(tx, &permit, bootstrap::ADMIN)) {
+        Ok(admin) if !admin.has_password => admin,
+        _ => return Ok(()),
+    };
+    if app.db.read(|tx| store::setup_links::is_offered(tx, admin.id, app.now()))? {
+        return Ok(());
+    }
+    let link = make_link(app, &permit)?;
+    say(&format!("Set the password of admin within 30 minutes (the link works once):\n{}", link.expose_secret()));
+    Ok(())
+}
+
+/// Tells systemd that the writer answers. An error is an answer: a full disk is no reason to restart in a loop.
+async fn watchdog(state: Data<State>) {
+    let Some(period) = sd_notify::watchdog_enabled() else { return };
+    let mut ticks = tokio::time::interval(period / 3);
+    loop {
+        ticks.tick().await;
+        if tokio::time::timeout(period / 3, state.app.db.write(|_| Ok(()))).await.is_ok() {
+            notify(&[sd_notify::NotifyState::Watchdog]);
+        }
+    }
+}
+
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd could not be told");
+    }
+}
+
+fn start_logging(settings: &Log) {
+    let filter = tracing_subscriber::EnvFilter::new(format!("warn,panel={}", settings.level));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let started = match settings.format {
+        LogFormat::Text => builder.with_ansi(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    if let Err(error) = started {
+        say(&format!("the log could not be started: {error}"));
+    }
+}

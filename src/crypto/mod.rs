@@ -1,0 +1,11 @@
+//! What needs a secret or randomness: the key file, sealed columns, password hashes. Never SQL, never actix.
+
+pub mod hasher;
+pub mod key_file;
+mod phc;
+pub mod random;
+pub mod sealer;
+
+pub use hasher::Hasher;
+pub use key_file::{KeyFile, KeyFileError};
+pub use sealer::Sealer;

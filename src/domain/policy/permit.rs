@@ -1,0 +1,135 @@
+//! The proof of a decision: who acts, and whose rows it may touch. Its fields are private, so only the evaluator
+//! (and the few doors that are not the network's) can make one.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{KeyFacts, OwnerFacts};
+use crate::domain::keys::KeyId;
+use crate::domain::users::{Role, UserId};
+
+/// Where a request came from, for the audit row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub surface: &'static str,
+    pub ip: Option<IpAddr>,
+    pub request_id: String,
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A stranger on an open route.
+    Nobody,
+    Key {
+        id: KeyId,
+        display: String,
+        owner: UserId,
+        owner_name: String,
+    },
+    /// Somebody with a shell on the box.
+    Operator {
+        name: String,
+    },
+    /// Whoever holds a setup link.
+    Setup {
+        user: UserId,
+        name: String,
+    },
+    /// The process itself: bootstrap and jobs.
+    System,
+}
+
+/// Whose rows may be seen and changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    Nobodys,
+    All,
+    OfReseller(UserId),
+    OfUser(UserId),
+}
+
+#[derive(Debug, Clone)]
+pub struct Permit {
+    actor: Actor,
+    role: Role,
+    rows: Rows,
+    origin: Arc<Origin>,
+}
+
+impl Permit {
+    pub(super) fn nobody(origin: Arc<Origin>) -> Self {
+        Self { actor: Actor::Nobody, role: Role::User, rows: Rows::Nobodys, origin }
+    }
+
+    pub(super) fn of_key(key: &KeyFacts, owner: &OwnerFacts, origin: Arc<Origin>) -> Self {
+        let actor = Actor::Key {
+            id: key.id,
+            display: key.display.clone(),
+            owner: owner.id,
+            owner_name: owner.username.clone(),
+        };
+        let rows = match owner.role {
+            Role::Admin => Rows::All,
+            Role::Reseller => Rows::OfReseller(owner.id),
+            Role::User => Rows::OfUser(owner.id),
+        };
+        Self { actor, role: owner.role, rows, origin }
+    }
+
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    pub fn rows(&self) -> Rows {
+        self.rows
+    }
+
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The owner of rows that this caller makes: the house for admins, else the reseller.
+    pub fn owner_of_new_rows(&self) -> Option<UserId> {
+        match self.rows {
+            Rows::OfReseller(id) | Rows::OfUser(id) => Some(id),
+            Rows::All | Rows::Nobodys => None,
+        }
+    }
+
+    /// Under whom an `Idempotency-Key` is kept: the key's id, or the user's for a session.
+    pub fn idempotency_caller(&self) -> Option<String> {
+        match &self.actor {
+            Actor::Key { id, .. } => Some(format!("key:{id}")),
+            Actor::Nobody | Actor::Operator { .. } | Actor::Setup { .. } | Actor::System => None,
+        }
+    }
+}
+
+fn local(surface: &'static str) -> Arc<Origin> {
+    Arc::new(Origin { surface, ip: None, request_id: String::new() })
+}
+
+/// The command line's permit: a shell on the box may do everything, and the audit names the login.
+pub fn operator(name: &str) -> Permit {
+    Permit {
+        actor: Actor::Operator { name: name.to_owned() },
+        role: Role::Admin,
+        rows: Rows::All,
+        origin: local("cli"),
+    }
+}
+
+/// The process's own permit, for bootstrap and jobs.
+pub fn system() -> Permit {
+    Permit { actor: Actor::System, role: Role::Admin, rows: Rows::All, origin: local("system") }
+}
+
+/// The permit of whoever holds a setup link: that user's own row, nothing else.
+pub fn setup(user: UserId, name: &str, origin: Arc<Origin>) -> Permit {
+    Permit { actor: Actor::Setup { user, name: name.to_owned() }, role: Role::User, rows: Rows::OfUser(user), origin }
+}

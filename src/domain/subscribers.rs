@@ -1,0 +1,263 @@
+//! Subscribers: the ISP's end customers, with what makes a value of theirs acceptable (contract: external.md).
+
+use std::fmt;
+
+use super::error::Invalid;
+use super::money::Money;
+use super::services::ServiceId;
+use super::time::{Date, Timestamp};
+use super::users::{UserId, fold};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriberId(pub i64);
+
+impl fmt::Display for SubscriberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// As callers see it: 3 is what an active subscriber is once its last day has passed, computed on read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Active,
+    Inactive,
+    Expired,
+    Stopped,
+}
+
+impl Status {
+    /// From the stored status (1, 2, 4) and the last day that works.
+    pub fn of(stored: i64, expiry: Date, today: Date) -> Self {
+        match stored {
+            2 => Status::Inactive,
+            4 => Status::Stopped,
+            _ if expiry < today => Status::Expired,
+            _ => Status::Active,
+        }
+    }
+
+    pub fn number(self) -> i64 {
+        match self {
+            Status::Active => 1,
+            Status::Inactive => 2,
+            Status::Expired => 3,
+            Status::Stopped => 4,
+        }
+    }
+
+    pub fn from_number(number: i64) -> Option<Self> {
+        [Status::Active, Status::Inactive, Status::Expired, Status::Stopped]
+            .into_iter()
+            .find(|status| status.number() == number)
+    }
+}
+
+/// 1-100 characters without spaces or control characters; unique among the living, case-insensitively.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login(String);
+
+impl Login {
+    pub fn parse(field: &'static str, text: &str) -> Result<Self, Invalid> {
+        if text.is_empty() {
+            return Err(Invalid::required(field));
+        }
+        if text.chars().count() > 100 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(Invalid::new(field, "must be 1-100 characters without spaces or control characters"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn key(&self) -> String {
+        fold(&self.0)
+    }
+}
+
+/// One line of text: no control characters, at most `max` characters.
+pub fn line(field: &'static str, text: &str, max: usize) -> Result<String, Invalid> {
+    if text.chars().count() > max || text.chars().any(char::is_control) {
+        return Err(Invalid::new(field, format!("must be at most {max} characters without control characters")));
+    }
+    Ok(text.to_owned())
+}
+
+/// Text of several lines: tabs and line breaks are the only control characters.
+pub fn lines(field: &'static str, text: &str, max: usize) -> Result<String, Invalid> {
+    if text.chars().count() > max || text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(Invalid::new(field, format!("must be at most {max} characters without control characters")));
+    }
+    Ok(text.to_owned())
+}
+
+/// The caller's own id for a row: 1-255 characters.
+pub fn external_id(field: &'static str, text: &str) -> Result<String, Invalid> {
+    if text.is_empty() || text.chars().count() > 255 || text.chars().any(char::is_control) {
+        return Err(Invalid::new(field, "must be 1-255 characters without control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A PPPoE password: what RADIUS can carry (RFC 2865, 5.2: at most 128 octets).
+pub fn password(field: &'static str, text: &str) -> Result<(), Invalid> {
+    if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
+        return Err(Invalid::new(field, "must be 1-128 bytes without control characters"));
+    }
+    Ok(())
+}
+
+/// What a create asks for, checked. `None`: the field was not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    pub username: Login,
+    pub service_id: ServiceId,
+    pub full_name: Option<String>,
+    pub phone: Option<String>,
+    pub address: Option<String>,
+    pub email: Option<String>,
+    pub note: Option<String>,
+    pub expiry_date: Option<Date>,
+    pub nas_id: Option<i64>,
+    pub external_id: Option<String>,
+}
+
+/// A create, ready to be written: everything that must be made outside the transaction is made.
+#[derive(Debug, Clone)]
+pub struct NewSubscriber {
+    pub draft: Draft,
+    pub uid: [u8; 16],
+    pub password_sealed: Vec<u8>,
+    pub now: Timestamp,
+    /// Today in the configured zone.
+    pub today: Date,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscriber {
+    pub id: SubscriberId,
+    pub owner: Option<UserId>,
+    pub username: String,
+    pub full_name: String,
+    pub phone: String,
+    pub address: String,
+    pub email: String,
+    pub note: String,
+    pub external_id: Option<String>,
+    pub status: Status,
+    pub service_id: ServiceId,
+    pub service_name: String,
+    pub nas_id: Option<i64>,
+    pub is_online: bool,
+    pub ip_address: Option<String>,
+    pub mac_address: Option<String>,
+    pub expiry_date: Date,
+    pub balance: Money,
+    /// Bytes.
+    pub daily_download_used: i64,
+    /// Bytes.
+    pub monthly_download_used: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// One row of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedSubscriber {
+    pub id: SubscriberId,
+    pub username: String,
+    pub full_name: String,
+    pub phone: String,
+    pub status: Status,
+    pub service_id: ServiceId,
+    pub is_online: bool,
+    pub ip_address: Option<String>,
+    pub expiry_date: Date,
+    pub created_at: Timestamp,
+}
+
+/// What a list is narrowed to; every condition must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// A part of the username, folded.
+    pub username: Option<String>,
+    pub status: Option<Status>,
+    pub service_id: Option<i64>,
+    pub nas_id: Option<i64>,
+    pub is_online: Option<bool>,
+    pub external_id: Option<String>,
+    /// Last day before this one.
+    pub expires_before: Option<Date>,
+    /// Changed at this instant or later.
+    pub updated_since: Option<Timestamp>,
+}
+
+impl Filter {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// From 1; answers with totals.
+    Page(i64),
+    /// After the row of this id; costs the same at any depth.
+    After(i64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageOf {
+    pub place: Place,
+    /// 1-100.
+    pub limit: i64,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    pub rows: Vec<T>,
+    /// How many there are in all; absent when walking by cursor.
+    pub total: Option<i64>,
+    /// Where the next part begins, if more rows follow.
+    pub next: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logins_outside_the_rule_are_refused() {
+        for text in ["", "a b", "a\tb", "a\u{0}", "a\u{a0}b", "\u{2028}", "\u{85}", &"a".repeat(101)] {
+            assert!(Login::parse("username", text).is_err(), "{text:?}");
+        }
+        for text in ["a", "user1234@example.lb", "étage-2", &"é".repeat(100)] {
+            assert!(Login::parse("username", text).is_ok(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_active_subscriber_is_expired_from_the_day_after_its_last() {
+        let day = |text| Date::parse("d", text).unwrap_or_else(|e| panic!("{e}"));
+        for (stored, expiry, today, status) in [
+            (1, "2026-12-31", "2026-12-31", Status::Active),
+            (1, "2026-12-31", "2027-01-01", Status::Expired),
+            (2, "2026-12-31", "2027-01-01", Status::Inactive),
+            (4, "2026-12-31", "2027-01-01", Status::Stopped),
+        ] {
+            assert_eq!(Status::of(stored, day(expiry), day(today)), status);
+        }
+    }
+
+    #[test]
+    fn a_password_that_radius_cannot_carry_is_refused() {
+        for text in ["", "a\n", "\u{0}", &"a".repeat(129), &"é".repeat(65)] {
+            assert!(password("password", text).is_err(), "{text:?}");
+        }
+        assert!(password("password", &"a".repeat(128)).is_ok());
+    }
+}

@@ -1,0 +1,121 @@
+//! A request that passed the gates, as a handler sees it.
+
+use std::sync::Arc;
+
+use actix_web::http::header::HeaderMap;
+use actix_web::web::{self, Bytes, Data};
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use super::answer::{Answer, Failure, Reply};
+use super::body;
+use super::query::Query;
+use super::state::State;
+use crate::domain::error::{AppError, Conflict, Noun};
+use crate::domain::policy::Permit;
+use crate::domain::routes::{Params, Route};
+use crate::domain::time::{Date, Timestamp};
+use crate::store::idempotency::{self, Kept, Place};
+use crate::store::{ReadTx, WriteTx};
+
+pub type Handler = fn(Call) -> LocalBoxFuture<'static, Answer>;
+
+/// Whether an answer shows the secrets it was made with: once, and never again from what is kept for a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrets {
+    Shown,
+    Hidden,
+}
+
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub state: Data<State>,
+    pub route: &'static Route,
+    pub permit: Arc<Permit>,
+    pub params: Params,
+    pub query: Query,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// Path and query as they came.
+    pub target: String,
+    /// The caller's `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+    pub now: Timestamp,
+}
+
+impl Call {
+    pub fn today(&self) -> Date {
+        self.now.date_in(self.state.app.zone())
+    }
+
+    /// The path's id; what is not a positive integer names nothing.
+    pub fn id(&self, noun: Noun) -> Result<i64, AppError> {
+        self.params.id("id").ok_or(AppError::NotFound(noun))
+    }
+
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        body::check_type(&self.headers, &self.body)?;
+        Ok(body::parse(&self.body)?)
+    }
+
+    pub fn read<T>(&self, work: impl FnOnce(&ReadTx<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
+        self.state.app.db.read(work)
+    }
+
+    /// For reads that may take long: off the threads that answer.
+    pub async fn read_slowly<T, F>(&self, work: F) -> Result<T, AppError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&ReadTx<'_>) -> Result<T, AppError> + Send + 'static,
+    {
+        let state = self.state.clone();
+        let done = web::block(move || state.app.db.read_slowly(work)).await;
+        done.unwrap_or_else(|_| Err(AppError::Internal("a read panicked".to_owned())))
+    }
+
+    /// Carries out a change and renders its answer in one transaction, together with what a retry under the same
+    /// `Idempotency-Key` is answered.
+    pub async fn write<T, A, R>(&self, action: A, render: R) -> Answer
+    where
+        T: 'static,
+        A: Fn(&WriteTx<'_>, &Permit) -> Result<T, AppError> + Send + 'static,
+        R: Fn(&T, Secrets) -> Result<Reply, AppError> + Send + 'static,
+    {
+        let place = self.place();
+        let body_sha256: [u8; 32] = Sha256::digest(&self.body).into();
+        let (permit, now) = (Arc::clone(&self.permit), self.now);
+        let work = move |tx: &WriteTx<'_>| {
+            let Some(place) = &place else {
+                return render(&action(tx, &permit)?, Secrets::Shown);
+            };
+            if let Some(kept) = idempotency::find(tx, place, now)? {
+                return replay(kept, body_sha256);
+            }
+            let done = action(tx, &permit)?;
+            let reply = render(&done, Secrets::Shown)?;
+            let hidden = render(&done, Secrets::Hidden)?;
+            let kept = Kept { body_sha256, status: hidden.status.as_u16(), answer: hidden.body };
+            idempotency::insert(tx, place, &kept, now)?;
+            Ok(reply)
+        };
+        Ok(self.state.app.db.write(work).await?)
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(Place {
+            caller: self.permit.idempotency_caller()?,
+            method: self.route.method.as_str(),
+            target: self.target.clone(),
+            header: self.idempotency_key.clone()?,
+        })
+    }
+}
+
+fn replay(kept: Kept, body_sha256: [u8; 32]) -> Result<Reply, AppError> {
+    if kept.body_sha256 != body_sha256 {
+        return Err(AppError::Conflict(Conflict::IdempotencyKeyReused));
+    }
+    let status = kept.status.try_into().map_err(|_| AppError::Internal("a kept answer has no status".to_owned()))?;
+    Ok(Reply::replayed(status, kept.answer))
+}

@@ -1,0 +1,340 @@
+//! The door: find the route, recognise the credential, run the gates, then read the body and call the handler.
+//! Every answer leaves through `finish`, so each has its request id, its log row and its surface's face.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use futures_util::FutureExt;
+use serde_json::{Map, Value, json};
+
+use super::answer::{self, Answer, Edge, Failure, Reply};
+use super::body;
+use super::call::Call;
+use super::query::Query;
+use super::state::State;
+use super::visit::Visit;
+use super::{admin, billing, external, panel};
+use crate::actions;
+use crate::domain::error::{AppError, Invalid, Noun};
+use crate::domain::policy::{self, Asked, Caller, Denial, Gate, KeyFacts, Permit, Window};
+use crate::domain::request_logs::RequestLog;
+use crate::domain::routes::{self, Entry, Found, Method, Need, Params, Route, Surface};
+
+/// What is known of a request when it is answered.
+struct Answered {
+    outcome: Answer,
+    route: &'static Route,
+    caller: Caller,
+    windows: Vec<Window>,
+}
+
+/// The one handler behind every path.
+pub async fn serve(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    let visit = Visit::of(&request, &state);
+    let answered = answer(&visit, &request, payload, &state).await;
+    finish(&visit, &state, answered)
+}
+
+async fn answer(visit: &Visit, request: &HttpRequest, payload: Payload, state: &Data<State>) -> Answered {
+    let found = routes::find(visit.method, &visit.path);
+    let route = match &found {
+        Found::Route(route, _) => route,
+        Found::WrongMethod(_) | Found::Nothing => routes::stand_in(visit.method, &visit.path),
+    };
+    let mut answered =
+        Answered { outcome: Ok(Reply::nothing()), route, caller: Caller::Anonymous, windows: Vec::new() };
+    if request.method() == actix_web::http::Method::OPTIONS {
+        answered.outcome = options(&found);
+        return answered;
+    }
+    match recognise(visit, request, state, route) {
+        Ok(caller) => answered.caller = caller,
+        Err(failure) => {
+            answered.outcome = Err(failure);
+            return answered;
+        }
+    }
+    // Whoever shows a credential is judged before it learns that a path does not exist; a stranger learns just that.
+    let stranger = answered.caller == Caller::Anonymous && route.action == "unknown";
+    let (windows, verdict) = match judge(visit, state, route, &answered.caller) {
+        (windows, Err(denial)) if stranger && denial.gate() == Gate::Credential => (windows, None),
+        (windows, Err(denial)) => {
+            answered.outcome = Err(Failure::Denied(Box::new(denial)));
+            answered.windows = windows;
+            return answered;
+        }
+        (windows, Ok(permit)) => (windows, Some(permit)),
+    };
+    answered.windows = windows;
+    answered.outcome = match (found, verdict) {
+        (Found::Route(route, params), Some(permit)) => {
+            carry_out(visit, request, payload, state, route, params, permit).await
+        }
+        (Found::WrongMethod(allow), _) => Err(Edge::MethodNotAllowed(allow).into()),
+        _ if route.action == "later" => Err(Edge::NotImplemented.into()),
+        _ => Err(AppError::NotFound(Noun::Route).into()),
+    };
+    answered
+}
+
+fn options(found: &Found) -> Answer {
+    match found {
+        Found::WrongMethod(allow) => Ok(Reply::nothing().with("allow", answer::join(allow))),
+        Found::Route(..) | Found::Nothing => Err(AppError::NotFound(Noun::Route).into()),
+    }
+}
+
+/// Finds out whose credential it is. Health must answer when the database cannot, so it then answers as to a stranger.
+fn recognise(visit: &Visit, request: &HttpRequest, state: &State, route: &Route) -> Result<Caller, Failure> {
+    if route.need == Need::Nobody {
+        return Ok(Caller::Anonymous);
+    }
+    let credential = match visit.surface {
+        Surface::External => external::auth::credential(request.headers())?,
+        Surface::Panel => panel::auth::credential(request.headers())?,
+        Surface::Billing => billing::auth::credential(request.headers())?,
+        Surface::Admin => admin::auth::credential(request.headers())?,
+    };
+    match state.app.db.read(|tx| actions::keys::verify(tx, &credential)) {
+        Err(AppError::Unavailable(_)) if route.entry == Entry::OpenUnmetered => Ok(Caller::Anonymous),
+        other => Ok(other?),
+    }
+}
+
+/// Runs the gates, and counts the request where it belongs: against its key once gates 1-10 passed, against its address
+/// until then. Health counts nowhere.
+fn judge(
+    visit: &Visit,
+    state: &State,
+    route: &'static Route,
+    caller: &Caller,
+) -> (Vec<Window>, Result<Permit, Denial>) {
+    let evaluate = |limits: &[Window]| {
+        let asked = Asked { caller, route, ip: visit.origin.ip, limits, now: visit.now };
+        policy::evaluate(&asked, Arc::clone(&visit.origin))
+    };
+    let metered = route.entry == Entry::Closed;
+    let key = caller.key().filter(|_| metered);
+    let verdict = evaluate(&key.map(|key| state.limits.peek(key, visit.now)).unwrap_or_default());
+    let good = verdict.as_ref().err().is_none_or(Denial::is_past_identity);
+    match key.filter(|_| good) {
+        Some(key) => match state.limits.take(key, visit.now) {
+            Ok(windows) => (windows, verdict),
+            // Another worker took the last one since the gates looked.
+            Err(full) => {
+                let verdict = evaluate(&full);
+                (full, verdict)
+            }
+        },
+        None => (Vec::new(), shielded(visit, state, metered, verdict)),
+    }
+}
+
+/// What no valid key stands behind counts against its address, and a credential that opens nothing counts twice.
+fn shielded(visit: &Visit, state: &State, metered: bool, verdict: Result<Permit, Denial>) -> Result<Permit, Denial> {
+    if metered {
+        state.shield.request(visit.origin.ip).map_err(Denial::too_many_from_address)?;
+    }
+    if verdict.as_ref().is_err_and(|denial| matches!(denial.gate(), Gate::Key | Gate::Secret)) {
+        state.shield.failure(visit.origin.ip).map_err(Denial::too_many_from_address)?;
+    }
+    verdict
+}
+
+async fn carry_out(
+    visit: &Visit,
+    request: &HttpRequest,
+    payload: Payload,
+    state: &Data<State>,
+    route: &'static Route,
+    params: Params,
+    permit: Permit,
+) -> Answer {
+    let handlers = match visit.surface {
+        Surface::External => external::HANDLERS,
+        Surface::Panel => panel::HANDLERS,
+        Surface::Billing => billing::HANDLERS,
+        Surface::Admin => admin::HANDLERS,
+    };
+    let Some((_, handler)) = handlers.iter().find(|(action, _)| *action == route.action) else {
+        return Err(if visit.surface == Surface::Panel {
+            Edge::NotImplemented.into()
+        } else {
+            AppError::NotFound(Noun::Route).into()
+        });
+    };
+    let settings = &state.app.config.server;
+    let body = match route.method {
+        Method::Get => actix_web::web::Bytes::new(),
+        Method::Post | Method::Put | Method::Delete => {
+            body::read(payload, settings.max_body_bytes, settings.body_timeout()).await?
+        }
+    };
+    let call = Call {
+        state: state.clone(),
+        route,
+        permit: Arc::new(permit),
+        params,
+        query: Query::parse(request.query_string()),
+        headers: request.headers().clone(),
+        body,
+        target: request.uri().path_and_query().map_or_else(|| visit.path.clone(), ToString::to_string),
+        idempotency_key: idempotency_key(request.headers())?,
+        now: visit.now,
+    };
+    let work = AssertUnwindSafe(handler(call)).catch_unwind();
+    match tokio::time::timeout(settings.request_timeout(), work).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => Err(AppError::Internal(format!("a handler panicked: {}", panic_text(panic.as_ref()))).into()),
+        Err(_) => Err(AppError::Overloaded { retry_after_seconds: 5 }.into()),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("unknown")
+}
+
+/// 1-255 visible ASCII, and one of them.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    let mut values = headers.get_all("idempotency-key");
+    let Some(value) = values.next() else { return Ok(None) };
+    let visible = value.as_bytes().iter().all(u8::is_ascii_graphic) && (1..=255).contains(&value.len());
+    match value.to_str() {
+        Ok(text) if visible && values.next().is_none() => Ok(Some(text.to_owned())),
+        _ => Err(Invalid::new("Idempotency-Key", "must be given once, as 1-255 visible ASCII characters").into()),
+    }
+}
+
+fn finish(visit: &Visit, state: &State, answered: Answered) -> HttpResponse {
+    let Answered { outcome, route, caller, windows } = answered;
+    let gate = match &outcome {
+        Err(Failure::Denied(denial)) => Some(denial.gate()),
+        _ => None,
+    };
+    let mut response = match outcome {
+        Ok(reply) => succeed(reply, route, &caller),
+        Err(failure) => refuse(visit, &failure, &caller),
+    };
+    let headers = response.headers_mut();
+    put(headers, HeaderName::from_static("x-request-id"), visit.request_id());
+    put(headers, header::CACHE_CONTROL, "no-store");
+    if let Some(window) = windows.iter().min_by_key(|window| window.left()) {
+        put(headers, HeaderName::from_static("x-ratelimit-limit"), &window.limit.to_string());
+        put(headers, HeaderName::from_static("x-ratelimit-remaining"), &window.left().to_string());
+        put(headers, HeaderName::from_static("x-ratelimit-reset"), &(window.resets_at.millis() / 1000).to_string());
+    }
+    if let Some(key) = caller.key() {
+        log(visit, state, route, key, response.status(), gate);
+    }
+    response
+}
+
+fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn succeed(reply: Reply, route: &'static Route, caller: &Caller) -> HttpResponse {
+    let mut builder = HttpResponseBuilder::new(reply.status);
+    builder.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    for header in reply.headers {
+        builder.insert_header(header);
+    }
+    let accepted = policy::accepted(route);
+    if caller.key().is_some() && !accepted.is_empty() {
+        builder.insert_header(("x-accepted-permissions", accepted));
+    }
+    if reply.status == StatusCode::NO_CONTENT {
+        return builder.finish();
+    }
+    builder.content_type(reply.content_type).body(reply.body)
+}
+
+fn refuse(visit: &Visit, failure: &Failure, caller: &Caller) -> HttpResponse {
+    let (status, mut body): (StatusCode, Map<String, Value>) = match visit.surface {
+        Surface::External => external::error::render(visit, failure),
+        Surface::Panel => panel::error::render(visit, failure),
+        Surface::Billing => billing::error::render(visit, failure),
+        Surface::Admin => admin::error::render(visit, failure),
+    };
+    let mut builder = HttpResponseBuilder::new(status);
+    builder.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    match failure {
+        Failure::Denied(denial) => {
+            body.insert("denied".to_owned(), answer::denied(denial));
+            if let Some(seconds) = denial.retry_after_seconds().filter(|_| denial.gate() == Gate::Rate) {
+                builder.insert_header((header::RETRY_AFTER, seconds));
+            }
+            report_refusal(visit, denial, status, caller);
+        }
+        Failure::App(AppError::Overloaded { retry_after_seconds }) => {
+            builder.insert_header((header::RETRY_AFTER, *retry_after_seconds));
+            tracing::warn!(request_id = visit.request_id(), "overloaded: a request was sent away");
+        }
+        Failure::App(AppError::Unavailable(cause)) => {
+            builder.insert_header((header::RETRY_AFTER, 5));
+            tracing::error!(request_id = visit.request_id(), cause, "the database cannot be used");
+        }
+        Failure::App(AppError::Internal(cause)) => {
+            tracing::error!(request_id = visit.request_id(), cause, "internal error");
+        }
+        Failure::App(_) => {}
+        Failure::Edge(Edge::MethodNotAllowed(allow)) => {
+            builder.insert_header((header::ALLOW, answer::join(allow)));
+        }
+        // The rest of such a request cannot be told from the next one.
+        Failure::Edge(Edge::BodyTimeout | Edge::BodyTooLarge { .. } | Edge::BadHeader(_)) => {
+            builder.force_close();
+        }
+        Failure::Edge(Edge::UnsupportedMediaType | Edge::NotImplemented) => {}
+    }
+    builder.content_type(answer::JSON).body(json!(body).to_string())
+}
+
+/// One line for each refusal of a key (contract: keys.md). Nothing in it is the caller's own text.
+fn report_refusal(visit: &Visit, denial: &Denial, status: StatusCode, caller: &Caller) {
+    let Some(key) = caller.key() else { return };
+    let ip = visit.origin.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+    let first = denial.first();
+    let text = match (&first.need, &first.have) {
+        (Some(need), Some(have)) => format!("needs {need}, has {have}"),
+        _ => "refused".to_owned(),
+    };
+    tracing::warn!(
+        "API key {} permission refused: {} {} {text} ip={ip} request_id={}",
+        key.display,
+        status.as_u16(),
+        denial.gate().as_str(),
+        visit.request_id()
+    );
+}
+
+fn log(visit: &Visit, state: &State, route: &'static Route, key: &KeyFacts, status: StatusCode, gate: Option<Gate>) {
+    let ip = visit.origin.ip;
+    state.uses.note(key.id, visit.now, ip);
+    state.logs.push(RequestLog {
+        at: visit.now,
+        key_id: key.id,
+        generation: key.generation.number,
+        method: visit.method_name.clone(),
+        route: route.path,
+        path: visit.logged_path(),
+        status: status.as_u16(),
+        gate: gate.map(Gate::as_str),
+        ip: ip.map(|ip| ip.to_string()),
+        latency_us: i64::try_from(visit.started.elapsed().min(Duration::from_secs(86_400)).as_micros())
+            .unwrap_or(i64::MAX),
+        request_id: visit.request_id().to_owned(),
+    });
+}

@@ -1,0 +1,51 @@
+//! The envelope of this surface's successes.
+
+use actix_web::http::StatusCode;
+use serde::Serialize;
+
+use crate::domain::error::AppError;
+use crate::domain::subscribers::{Listed, PageOf, Place};
+use crate::domain::time::Timestamp;
+use crate::http::answer::Reply;
+
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    success: bool,
+    data: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pagination: Option<Pagination>,
+    timestamp: String,
+}
+
+/// `total` and `pages` come with a page, and are absent when walking by cursor.
+#[derive(Serialize)]
+struct Pagination {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<i64>,
+    limit: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pages: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+pub fn one(status: StatusCode, data: &impl Serialize, now: Timestamp) -> Result<Reply, AppError> {
+    Reply::json(status, &Envelope { success: true, data, pagination: None, timestamp: now.rfc3339() })
+}
+
+pub fn page<T>(listed: &Listed<T>, data: &impl Serialize, page: PageOf, now: Timestamp) -> Result<Reply, AppError> {
+    let pagination = Pagination {
+        page: match page.place {
+            Place::Page(number) => Some(number),
+            Place::After(_) => None,
+        },
+        limit: page.limit,
+        total: listed.total,
+        pages: listed.total.map(|total| total.saturating_add(page.limit - 1) / page.limit),
+        next_cursor: listed.next.map(|id| id.to_string()),
+    };
+    let body = Envelope { success: true, data, pagination: Some(pagination), timestamp: now.rfc3339() };
+    Reply::json(StatusCode::OK, &body)
+}

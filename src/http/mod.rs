@@ -1,0 +1,19 @@
+//! The network's door. Never: SQL, business rules.
+
+pub mod admin;
+pub mod answer;
+pub mod billing;
+mod body;
+pub mod call;
+mod door;
+pub mod external;
+pub mod panel;
+mod query;
+mod rate_limit;
+mod server;
+mod shield;
+mod state;
+mod visit;
+
+pub use server::{Serving, start};
+pub use state::State;

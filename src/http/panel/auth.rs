@@ -1,0 +1,14 @@
+//! Where this surface's credential is.
+
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+
+use crate::actions::keys::Credential;
+use crate::http::answer::Edge;
+use crate::http::visit;
+
+pub fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Edge> {
+    let Some(value) = visit::single(headers, &AUTHORIZATION, "Authorization is given twice")? else {
+        return Ok(Credential::Absent);
+    };
+    Ok(visit::bearer(value).map_or(Credential::Foreign, Credential::Whole))
+}

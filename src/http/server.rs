@@ -1,0 +1,83 @@
+//! Listening, and stopping.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::web::Data;
+use actix_web::{App, HttpServer, web};
+
+use super::door;
+use super::state::State;
+use crate::config::Listen;
+
+/// Threads of each worker for slow reads: as many as there are slow readers to hand out.
+const BLOCKING_THREADS: usize = 4;
+
+/// How long a request head may take to arrive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// What finishes on its own is waited for this long when stopping (contract: cli.md, serve).
+const DRAIN_SECONDS: u64 = 10;
+
+/// A server that listens.
+pub struct Serving {
+    pub server: Server,
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl std::fmt::Debug for Serving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Serving").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+impl Serving {
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+}
+
+/// Binds every address of the settings and begins to answer. An address that cannot be had names its setting.
+pub fn start(state: Data<State>) -> io::Result<Serving> {
+    let forgetful = state.clone();
+    let settings = &state.app.config.server;
+    let (workers, listens) = (settings.workers(), settings.listen.clone());
+    let mut server = HttpServer::new(move || App::new().app_data(state.clone()).default_service(web::to(door::serve)))
+        .workers(workers)
+        .worker_max_blocking_threads(BLOCKING_THREADS)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(DRAIN_SECONDS)
+        .disable_signals();
+    for listen in &listens {
+        let bound = match listen {
+            Listen::Tcp(address) => server.bind(address),
+            Listen::Unix(path) => server.bind_uds(path),
+        };
+        server = bound.map_err(|e| {
+            io::Error::new(
+                e.kind(),
+                format!(
+                    "server.listen: {listen} cannot be listened on: {e}.\nStop what uses it, or choose another address."
+                ),
+            )
+        })?;
+    }
+    actix_web::rt::spawn(forget_idle(forgetful));
+    let addresses = server.addrs();
+    Ok(Serving { server: server.run(), addresses })
+}
+
+/// Drops counts of keys and addresses that no longer matter, once a minute.
+async fn forget_idle(state: Data<State>) {
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        minutes.tick().await;
+        state.forget_idle();
+    }
+}

@@ -1,0 +1,133 @@
+//! What runs by the clock: the search index, last uses, retention. Never: actix, SQL.
+
+mod retention;
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::actions;
+use crate::app::{App, LastUses};
+use crate::domain::error::AppError;
+use crate::domain::time::Timestamp;
+use crate::store;
+use crate::store::request_logs::RequestLogs;
+
+/// How often new subscribers are indexed; until then a search looks at their rows.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Rows indexed in one transaction, short enough that no request waits long for it.
+const INDEX_CHUNK: i64 = 500;
+
+/// Within a minute `last_used_at` tells the truth (contract: keys.md).
+const LAST_USES_EVERY: i64 = 20 * Timestamp::SECOND;
+
+const HOURLY: i64 = Timestamp::HOUR;
+
+/// What the jobs work on.
+#[derive(Debug, Clone)]
+pub struct On {
+    pub app: Arc<App>,
+    pub logs: Arc<RequestLogs>,
+    pub uses: Arc<LastUses>,
+}
+
+/// The jobs' thread. Dropping it lets it finish its round and store what it still holds.
+#[derive(Debug)]
+pub struct Jobs {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Jobs {
+    pub fn start(on: On) -> std::io::Result<Self> {
+        let (stop, stopped) = channel::<()>();
+        let run = move || {
+            let mut rounds = Rounds::default();
+            loop {
+                rounds.run(&on);
+                if stopped.recv_timeout(TICK) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
+            }
+            report("last uses", remember_uses(&on));
+        };
+        let thread = std::thread::Builder::new().name("jobs".to_owned()).spawn(run)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the jobs' thread ended in a panic");
+        }
+    }
+}
+
+/// When each round was last made.
+#[derive(Debug, Default)]
+struct Rounds {
+    uses: i64,
+    hourly: i64,
+}
+
+impl Rounds {
+    fn run(&mut self, on: &On) {
+        report("search index", fill_search(on));
+        let now = on.app.now().millis();
+        if is_due(&mut self.uses, now, LAST_USES_EVERY) {
+            report("last uses", remember_uses(on));
+        }
+        if is_due(&mut self.hourly, now, HOURLY) {
+            report("retention", retention::run(on));
+        }
+    }
+}
+
+/// A clock that jumps back must not stop a job until it has caught up.
+fn is_due(last: &mut i64, now: i64, every: i64) -> bool {
+    let due = now.saturating_sub(*last) >= every || now < *last;
+    if due {
+        *last = now;
+    }
+    due
+}
+
+fn report(job: &'static str, outcome: Result<(), AppError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(job, %error, "a job failed and will be tried again");
+    }
+}
+
+fn fill_search(on: &On) -> Result<(), AppError> {
+    while on.app.db.read(store::needs_search)? && on.app.db.write_blocking(|tx| store::fill_search(tx, INDEX_CHUNK))? {}
+    Ok(())
+}
+
+fn remember_uses(on: &On) -> Result<(), AppError> {
+    let uses = on.uses.take();
+    if uses.is_empty() {
+        return Ok(());
+    }
+    on.app.db.write_blocking(move |tx| actions::keys::remember_uses(tx, &uses))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_due;
+
+    #[test]
+    fn a_job_runs_when_its_time_has_come_and_after_a_clock_that_jumped_back() {
+        let mut last = 1_000;
+        assert!(!is_due(&mut last, 1_999, 1_000));
+        assert!(is_due(&mut last, 2_000, 1_000));
+        assert!(!is_due(&mut last, 2_000, 1_000));
+        assert!(is_due(&mut last, 500, 1_000));
+        assert_eq!(last, 500);
+    }
+}

@@ -1,0 +1,21 @@
+//! Dropping what has had its time: kept answers, dead setup links, old request-log rows.
+
+use crate::domain::error::AppError;
+use crate::domain::time::Timestamp;
+use crate::store;
+
+use super::On;
+
+/// Rows deleted in one transaction, so that no request waits long for it.
+const CHUNK: usize = 1_000;
+
+pub fn run(on: &On) -> Result<(), AppError> {
+    let now = on.app.now();
+    let limit = i64::try_from(CHUNK).unwrap_or(i64::MAX);
+    while on.app.db.write_blocking(move |tx| store::idempotency::delete_old(tx, now, limit))? == CHUNK {}
+    on.app.db.write_blocking(move |tx| store::setup_links::delete_old(tx, now))?;
+    let settings = &on.app.config.logs;
+    let days = i64::from(settings.retention_days);
+    on.logs.retain(now.plus_millis(-days * Timestamp::DAY), i64::try_from(settings.max_rows).unwrap_or(i64::MAX));
+    Ok(())
+}

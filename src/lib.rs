@@ -1,0 +1,13 @@
+//! `panel`: the control panel of a small ISP in one binary and one SQLite file. The rooms, in reading order:
+//! `domain` (what the business is), `store` (the database), `crypto` (what needs a secret), `actions` (what somebody can
+//! do), `http` (the network's door), `cli` (the operator's door), `jobs` (what runs by the clock), `config` (settings).
+
+pub mod actions;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod crypto;
+pub mod domain;
+pub mod http;
+pub mod jobs;
+pub mod store;

@@ -1,0 +1,138 @@
+//! Opening the file: what it must be, and what every connection is told.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::Connection;
+
+use crate::store::{OpenError, Synchronous};
+
+/// Distinct statements a connection keeps prepared.
+const STATEMENTS: usize = 256;
+
+/// How long a connection waits for another process's write (the command line beside the server).
+const BUSY: Duration = Duration::from_secs(5);
+
+/// File systems on which SQLite's locks cannot be trusted (statfs(2) magic numbers).
+const NETWORK_FILE_SYSTEMS: &[(i64, &str)] = &[
+    (0x6969, "NFS"),
+    (0x517b, "SMB"),
+    (0xff53_4d42, "CIFS"),
+    (0xfe53_4d42, "SMB2"),
+    (0x5346_414f, "AFS"),
+    (0x7375_7245, "Coda"),
+    (0x564c, "NCP"),
+    (0x0102_1997, "9P"),
+    (0x00c3_6400, "Ceph"),
+    (0x0bd0_0bd0, "Lustre"),
+    (0x6573_5546, "FUSE"),
+];
+
+fn network_file_system(magic: i64) -> Option<&'static str> {
+    NETWORK_FILE_SYSTEMS.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
+}
+
+/// Refuses a folder whose file system several machines can write.
+pub fn refuse_network_file_system(path: &Path) -> Result<(), OpenError> {
+    let folder = folder_of(path);
+    let stat =
+        rustix::fs::statfs(&folder).map_err(|e| OpenError::Folder { folder: folder.clone(), cause: e.to_string() })?;
+    match network_file_system(i64::from(stat.f_type)) {
+        Some(name) => Err(OpenError::NetworkFileSystem { path: path.to_owned(), name }),
+        None => Ok(()),
+    }
+}
+
+pub fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Makes the file with mode 0600 where it is missing, and takes every right from others where it is not:
+/// SQLite gives its -wal and -shm files the mode of the database.
+pub fn prepare_file(path: &Path) -> Result<(), OpenError> {
+    let failed = |cause: io::Error| OpenError::File { path: path.to_owned(), cause: cause.to_string() };
+    match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => return Ok(()),
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(cause) => return Err(failed(cause)),
+    }
+    let metadata = fs::metadata(path).map_err(failed)?;
+    let mode = metadata.permissions().mode();
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// What every connection of the main file is told, whoever opens it.
+pub fn initialise(connection: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", synchronous.as_str())?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+pub fn open(path: &Path, synchronous: Synchronous) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    initialise(&connection, synchronous)?;
+    Ok(connection)
+}
+
+/// Readers may not write, whatever statement reaches them.
+pub fn readers(path: &Path, size: u32) -> Result<r2d2::Pool<SqliteConnectionManager>, OpenError> {
+    let manager = SqliteConnectionManager::file(path).with_init(|connection| {
+        initialise(connection, Synchronous::Normal)?;
+        connection.pragma_update(None, "query_only", true)
+    });
+    r2d2::Pool::builder()
+        .max_size(size)
+        .min_idle(Some(0))
+        .max_lifetime(None)
+        .test_on_check_out(false)
+        .connection_timeout(Duration::from_secs(2))
+        .build(manager)
+        .map_err(|e| OpenError::File { path: path.to_owned(), cause: e.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_told_by_their_number_and_local_ones_pass() {
+        for (magic, name) in [
+            (0x6969, Some("NFS")),
+            (0xff53_4d42, Some("CIFS")),
+            (0x6573_5546, Some("FUSE")),
+            (0xef53, None),
+            (0x5846_5342, None),
+            (0x9123_683e, None),
+            (0x0102_1994, None),
+            (0x794c_7630, None),
+        ] {
+            assert_eq!(network_file_system(magic), name, "{magic:#x}");
+        }
+    }
+
+    #[test]
+    fn the_file_is_for_its_owner_only_even_if_it_was_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("panel.db");
+        prepare_file(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+        prepare_file(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

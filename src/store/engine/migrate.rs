@@ -1,0 +1,165 @@
+//! Bringing a file to the current schema: a fresh one gets `schema.sql`, an older one its steps, a newer one is refused.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::store::OpenError;
+
+const SCHEMA: &str = include_str!("../../../schema.sql");
+
+/// `panel` in ASCII, in the file's header: tells our database from somebody else's.
+const APPLICATION_ID: i32 = 0x7061_6e65;
+
+/// Each step brings the schema from the version of its place (the first: 1) to the next. Append only.
+const STEPS: &[&str] = &[];
+
+/// The two parts of `schema.sql`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum File {
+    Main,
+    Logs,
+}
+
+impl File {
+    fn marker(self) -> &'static str {
+        match self {
+            File::Main => "-- file: panel.db\n",
+            File::Logs => "-- file: panel-logs.db\n",
+        }
+    }
+
+    pub fn schema(self) -> &'static str {
+        let after = SCHEMA.split_once(self.marker()).map_or("", |(_, after)| after);
+        after.split_once("-- file: ").map_or(after, |(part, _)| part)
+    }
+
+    fn steps(self) -> &'static [&'static str] {
+        match self {
+            File::Main => STEPS,
+            File::Logs => &[],
+        }
+    }
+}
+
+/// Brings the file to the current schema and says whether it was empty. Safe beside another process that does the same.
+pub fn run(connection: &mut Connection, file: File) -> Result<bool, OpenError> {
+    to_current(connection, file.schema(), file.steps())
+}
+
+fn to_current(connection: &mut Connection, schema: &str, steps: &[&str]) -> Result<bool, OpenError> {
+    let current = 1 + i64::try_from(steps.len()).unwrap_or(i64::MAX - 1);
+    if version(connection)? == Some(current) {
+        return Ok(false);
+    }
+    // The write lock comes before the second look: of two processes that start at once, one migrates.
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&tx)?;
+    match found {
+        Some(found) if found > current => return Err(OpenError::NewerSchema { found, known: current }),
+        Some(found) => {
+            let done = usize::try_from(found - 1).unwrap_or(usize::MAX);
+            for step in steps.iter().skip(done) {
+                tx.execute_batch(step).map_err(|e| OpenError::Migration {
+                    from: found,
+                    to: current,
+                    cause: e.to_string(),
+                })?;
+            }
+        }
+        None => tx.execute_batch(schema)?,
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", current)?;
+    tx.commit()?;
+    Ok(found.is_none())
+}
+
+/// The schema version of a database of ours; `None`: an empty file.
+fn version(connection: &Connection) -> Result<Option<i64>, OpenError> {
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables == 0 {
+        return Ok(None);
+    }
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if id != APPLICATION_ID || version < 1 {
+        return Err(OpenError::NotOurs);
+    }
+    Ok(Some(version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "CREATE TABLE a (x INTEGER) STRICT;";
+    const NEW: &str = "CREATE TABLE a (x INTEGER) STRICT;CREATE TABLE b (y INTEGER) STRICT;";
+
+    fn tables(connection: &Connection) -> Vec<String> {
+        let mut statement = connection.prepare("SELECT name FROM sqlite_schema ORDER BY name").unwrap();
+        let names = statement.query_map([], |row| row.get(0)).unwrap();
+        names.collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_left_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        to_current(&mut connection, NEW, &["CREATE TABLE b (y INTEGER) STRICT"]).unwrap();
+        let refused = to_current(&mut connection, OLD, &[]);
+        assert!(matches!(refused, Err(OpenError::NewerSchema { found: 2, known: 1 })));
+        assert_eq!(tables(&connection), ["a", "b"]);
+    }
+
+    #[test]
+    fn somebody_elses_database_is_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE theirs (x)").unwrap();
+        assert!(matches!(to_current(&mut connection, OLD, &[]), Err(OpenError::NotOurs)));
+    }
+
+    #[test]
+    fn a_failing_step_leaves_the_old_database_whole() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        to_current(&mut connection, OLD, &[]).unwrap();
+        let steps = ["CREATE TABLE b (y INTEGER) STRICT", "CREATE TABLE a (x INTEGER) STRICT"];
+        assert!(matches!(to_current(&mut connection, NEW, &steps), Err(OpenError::Migration { from: 1, to: 3, .. })));
+        assert_eq!(tables(&connection), ["a"]);
+        assert_eq!(version(&connection).unwrap(), Some(1));
+        assert!(!to_current(&mut connection, OLD, &[]).unwrap(), "the old binary still opens it");
+    }
+
+    #[test]
+    fn a_migrated_schema_equals_a_fresh_one() {
+        let mut old = Connection::open_in_memory().unwrap();
+        assert!(to_current(&mut old, OLD, &[]).unwrap());
+        assert!(!to_current(&mut old, NEW, &["CREATE TABLE b (y INTEGER) STRICT"]).unwrap());
+        let mut fresh = Connection::open_in_memory().unwrap();
+        assert!(to_current(&mut fresh, NEW, &["CREATE TABLE b (y INTEGER) STRICT"]).unwrap());
+        assert_eq!(tables(&old), tables(&fresh));
+        assert_eq!(version(&old).unwrap(), version(&fresh).unwrap());
+    }
+
+    #[test]
+    fn both_parts_of_the_schema_build() {
+        for file in [File::Main, File::Logs] {
+            let mut connection = Connection::open_in_memory().unwrap();
+            assert!(run(&mut connection, file).unwrap());
+            assert!(!tables(&connection).is_empty());
+        }
+    }
+
+    #[test]
+    fn processes_that_start_at_once_build_the_schema_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("panel.db");
+        let fresh: usize = std::thread::scope(|scope| {
+            let open = || {
+                let mut connection =
+                    crate::store::engine::connection::open(&path, crate::store::Synchronous::Full).unwrap();
+                usize::from(run(&mut connection, File::Main).unwrap())
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(fresh, 1);
+    }
+}

@@ -1,0 +1,6 @@
+//! What is SQLite's alone: connections, PRAGMAs, the writer thread, migrations, the search index.
+
+pub mod connection;
+pub mod migrate;
+pub mod search;
+pub mod writer;

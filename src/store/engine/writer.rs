@@ -1,0 +1,210 @@
+//! The one thread that writes. It takes what waits, runs each job in its own savepoint of one transaction, and commits
+//! once: many acknowledged writes share one sync of the disk. No answer, a refusal neither, leaves before the commit.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::domain::error::AppError;
+use crate::store::{OpenError, Synchronous, WriteTx, connection_error};
+
+/// Jobs that may wait; beyond it callers are told to come back.
+pub const QUEUE: usize = 1024;
+
+/// Jobs that share one commit: bounds how long the first of a group waits for the last.
+const GROUP: usize = 256;
+
+/// Above this the write-ahead log is cut back when nothing waits.
+const WAL_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
+
+trait Job: Send {
+    /// Runs the closure; true: keep what it wrote.
+    fn run(&mut self, connection: &Connection) -> bool;
+    /// Puts another outcome in the place of the job's own.
+    fn fail(&mut self, error: AppError);
+    fn answer(self: Box<Self>);
+}
+
+struct Write<T, F> {
+    work: F,
+    outcome: Option<Result<T, AppError>>,
+    reply: oneshot::Sender<Result<T, AppError>>,
+}
+
+impl<T: Send, F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send> Job for Write<T, F> {
+    fn run(&mut self, connection: &Connection) -> bool {
+        let tx = WriteTx::new(connection);
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(&tx)))
+            .unwrap_or_else(|panic| {
+                Err(AppError::Internal(format!("a write panicked: {}", panic_text(panic.as_ref()))))
+            })
+            .and_then(|done| tx.settle().map(|()| done));
+        let keep = outcome.is_ok();
+        self.outcome = Some(outcome);
+        keep
+    }
+
+    fn fail(&mut self, error: AppError) {
+        self.outcome = Some(Err(error));
+    }
+
+    fn answer(self: Box<Self>) {
+        let outcome = self.outcome.unwrap_or_else(|| Err(AppError::Internal("a write was never run".to_owned())));
+        // Whoever asked may have hung up; what was committed stays committed.
+        drop(self.reply.send(outcome));
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("unknown")
+}
+
+/// The way to the writer thread. Dropping it lets the thread finish what waits, and waits for that.
+pub struct Writer {
+    queue: Option<SyncSender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
+impl Writer {
+    pub fn start(path: &Path, synchronous: Synchronous, queue: usize) -> Result<Self, OpenError> {
+        let connection = super::connection::open(path, synchronous)?;
+        let (sender, receiver) = sync_channel(queue);
+        let wal = wal_of(path);
+        let thread = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || serve(&connection, &receiver, &wal))
+            .map_err(|e| OpenError::File { path: path.to_owned(), cause: e.to_string() })?;
+        Ok(Self { queue: Some(sender), thread: Some(thread) })
+    }
+
+    /// Queues a write and gives the place where its outcome will be. The closure may run twice: a group whose commit
+    /// fails is tried again job by job.
+    pub fn submit<T, F>(&self, work: F) -> Result<oneshot::Receiver<Result<T, AppError>>, AppError>
+    where
+        T: Send + 'static,
+        F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send + 'static,
+    {
+        let (reply, outcome) = oneshot::channel();
+        let gone = || AppError::Unavailable("the writer thread is gone".to_owned());
+        let queue = self.queue.as_ref().ok_or_else(gone)?;
+        match queue.try_send(Box::new(Write { work, outcome: None, reply })) {
+            Ok(()) => Ok(outcome),
+            Err(TrySendError::Full(_)) => Err(AppError::Overloaded { retry_after_seconds: 1 }),
+            Err(TrySendError::Disconnected(_)) => Err(gone()),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer thread ended in a panic");
+        }
+    }
+}
+
+fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, wal: &Path) {
+    while let Ok(first) = queue.recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(next) = queue.try_recv()
+        {
+            group.push(next);
+        }
+        let idle = group.len() < GROUP;
+        carry_out(connection, group);
+        if idle {
+            cut_back(connection, wal);
+        }
+    }
+}
+
+fn carry_out(connection: &Connection, mut group: Vec<Box<dyn Job>>) {
+    if let Err(error) = commit_together(connection, &mut group) {
+        roll_back(connection);
+        if group.len() > 1 {
+            tracing::warn!(%error, jobs = group.len(), "a group of writes failed, each is tried alone");
+        }
+        for job in &mut group {
+            if let Err(error) = commit_together(connection, std::slice::from_mut(job)) {
+                roll_back(connection);
+                tracing::error!(%error, "a write could not be committed");
+                job.fail(connection_error(&error));
+            }
+        }
+    }
+    for job in group {
+        job.answer();
+    }
+}
+
+fn commit_together(connection: &Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    for job in &mut *group {
+        execute(connection, "SAVEPOINT job")?;
+        let keep = job.run(connection);
+        // A full disk or a failing one makes SQLite end the whole transaction under our feet.
+        if connection.is_autocommit() {
+            return Err(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK),
+                None,
+            ));
+        }
+        if !keep {
+            execute(connection, "ROLLBACK TO job")?;
+        }
+        execute(connection, "RELEASE job")?;
+    }
+    execute(connection, "COMMIT")
+}
+
+fn execute(connection: &Connection, statement: &'static str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(|_| ())
+}
+
+fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit()
+        && let Err(error) = execute(connection, "ROLLBACK")
+    {
+        tracing::error!(%error, "a transaction could not be rolled back");
+    }
+}
+
+fn wal_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// Readers can keep the log from being cut back, so this gives up quickly and tries again after a later group.
+fn cut_back(connection: &Connection, wal: &Path) {
+    if std::fs::metadata(wal).map_or(0, |file| file.len()) <= WAL_LIMIT_BYTES {
+        return;
+    }
+    let cut = connection
+        .busy_timeout(Duration::from_millis(20))
+        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+        .and_then(|()| connection.busy_timeout(Duration::from_secs(5)));
+    if let Err(error) = cut {
+        tracing::warn!(%error, "the write-ahead log could not be cut back");
+    }
+}

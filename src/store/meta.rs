@@ -1,0 +1,21 @@
+//! `meta`: what this file is.
+
+use rusqlite::OptionalExtension;
+
+use super::{ReadTx, WriteTx, store_error};
+use crate::domain::error::AppError;
+
+const FIND: &str = "SELECT value FROM meta WHERE name = ?1";
+const INSERT: &str = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING";
+
+/// A constant sealed with the key file this database was made with.
+const KEY_CHECK: &str = "key_check";
+
+pub fn find_key_check(tx: &ReadTx<'_>) -> Result<Option<Vec<u8>>, AppError> {
+    tx.prepare(FIND)?.query_row([KEY_CHECK], |row| row.get(0)).optional().map_err(|e| store_error(&e))
+}
+
+pub fn insert_key_check(tx: &WriteTx<'_>, sealed: &[u8]) -> Result<(), AppError> {
+    tx.unaudited("a fresh file's own mark");
+    tx.execute(INSERT, (KEY_CHECK, sealed)).map(|_| ())
+}

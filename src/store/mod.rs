@@ -1,0 +1,285 @@
+//! The database behind one seam: `Db::read` and `Db::write`. Never: actix, JSON, policy decisions.
+//!
+//! Nothing outside this room names rusqlite or r2d2. Every function on a tenant's rows takes the `Permit`.
+#![expect(clippy::disallowed_types, reason = "this is the room that may name the engine")]
+
+pub mod audit;
+pub mod counters;
+mod engine;
+pub mod idempotency;
+pub mod keys;
+pub mod list_sql;
+pub mod meta;
+pub mod nas;
+pub mod packages;
+pub mod request_logs;
+pub mod services;
+pub mod setup_links;
+pub mod subscribers;
+pub mod users;
+
+use std::cell::Cell;
+use std::fmt;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
+
+use crate::domain::error::AppError;
+
+pub use engine::migrate::File as SchemaFile;
+pub use engine::search::{fill as fill_search, needs_filling as needs_search};
+pub use engine::writer::QUEUE;
+
+use engine::writer::Writer;
+use engine::{connection, migrate};
+
+/// When a commit counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Synchronous {
+    /// After the disk has it: survives a power cut.
+    Full,
+    /// After the system has it: survives a crash of the process.
+    Normal,
+}
+
+impl Synchronous {
+    fn as_str(self) -> &'static str {
+        match self {
+            Synchronous::Full => "FULL",
+            Synchronous::Normal => "NORMAL",
+        }
+    }
+}
+
+/// Why a database cannot be opened: what is wrong, and what to do.
+#[derive(Debug)]
+pub enum OpenError {
+    Folder { folder: PathBuf, cause: String },
+    File { path: PathBuf, cause: String },
+    NetworkFileSystem { path: PathBuf, name: &'static str },
+    NotOurs,
+    NewerSchema { found: i64, known: i64 },
+    Migration { from: i64, to: i64, cause: String },
+    Engine(String),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        OpenError::Engine(error.to_string())
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Folder { folder, cause } => {
+                write!(f, "The folder {} cannot be used: {cause}.\nCreate it, or set database.path.", folder.display())
+            }
+            OpenError::File { path, cause } => {
+                write!(
+                    f,
+                    "The database {} cannot be opened: {cause}.\nCheck its owner and rights, or set database.path.",
+                    path.display()
+                )
+            }
+            OpenError::NetworkFileSystem { path, name } => write!(
+                f,
+                "The database {} is on a network file system ({name}), where its locks cannot be trusted.\nSet database.path to a local disk.",
+                path.display()
+            ),
+            OpenError::NotOurs => {
+                f.write_str("This file is a database of another program.\nSet database.path to another file.")
+            }
+            OpenError::NewerSchema { found, known } => write!(
+                f,
+                "The database was written by a newer panel (schema {found}; this one knows up to {known}).\nInstall that version, or restore a backup made before the upgrade."
+            ),
+            OpenError::Migration { from, to, cause } => write!(
+                f,
+                "The database could not be brought from schema {from} to {to}: {cause}.\nIt is unchanged: the version that wrote it still opens it."
+            ),
+            OpenError::Engine(cause) => {
+                write!(f, "The database cannot be used: {cause}.\nIf the file is damaged, restore a backup.")
+            }
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// How a database is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub path: PathBuf,
+    pub synchronous: Synchronous,
+    /// Readers for answers that cost microseconds: one for each worker thread.
+    pub fast_readers: u32,
+    /// Readers for searches, exports and reports.
+    pub slow_readers: u32,
+    /// Writes that may wait.
+    pub queue: usize,
+}
+
+type Pool = r2d2::Pool<SqliteConnectionManager>;
+
+/// The database. Cheap to share behind an `Arc`.
+pub struct Db {
+    fast: Pool,
+    slow: Pool,
+    writer: Writer,
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Db")
+    }
+}
+
+impl Db {
+    /// Opens the file, creates or migrates its schema, and starts the writer.
+    pub fn open(options: &Options) -> Result<Self, OpenError> {
+        let path = &options.path;
+        connection::refuse_network_file_system(path)?;
+        connection::prepare_file(path)?;
+        let mut first = connection::open(path, options.synchronous)?;
+        migrate::run(&mut first, SchemaFile::Main)?;
+        let writer = Writer::start(path, options.synchronous, options.queue)?;
+        let fast = connection::readers(path, options.fast_readers)?;
+        let slow = connection::readers(path, options.slow_readers)?;
+        Ok(Self { fast, slow, writer })
+    }
+
+    /// Reads from one snapshot. For what costs microseconds: it runs on the caller's thread.
+    pub fn read<T>(&self, work: impl FnOnce(&ReadTx<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
+        read_from(&self.fast, work)
+    }
+
+    /// Reads from one snapshot what may take long; callers keep it off the threads that answer.
+    pub fn read_slowly<T>(&self, work: impl FnOnce(&ReadTx<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
+        read_from(&self.slow, work)
+    }
+
+    /// Writes, and answers once the disk has it. The closure may run twice, so randomness, hashing and the clock stay
+    /// outside it. Fails with `Overloaded` when the queue is full.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, AppError>
+    where
+        T: Send + 'static,
+        F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send + 'static,
+    {
+        self.writer.submit(work)?.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// `write` for the command line and for threads of our own; panics inside an async runtime.
+    pub fn write_blocking<T, F>(&self, work: F) -> Result<T, AppError>
+    where
+        T: Send + 'static,
+        F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send + 'static,
+    {
+        self.writer.submit(work)?.blocking_recv().unwrap_or_else(|_| Err(lost()))
+    }
+}
+
+fn lost() -> AppError {
+    AppError::Unavailable("the writer ended before it answered".to_owned())
+}
+
+fn read_from<T>(pool: &Pool, work: impl FnOnce(&ReadTx<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
+    let connection = pool.get().map_err(|e| AppError::Unavailable(e.to_string()))?;
+    let snapshot = connection.unchecked_transaction().map_err(|e| connection_error(&e))?;
+    work(&ReadTx { connection: &snapshot })
+}
+
+/// A snapshot of the database.
+#[derive(Debug)]
+pub struct ReadTx<'c> {
+    connection: &'c Connection,
+}
+
+impl<'c> ReadTx<'c> {
+    fn prepare(&self, statement: &str) -> Result<CachedStatement<'c>, AppError> {
+        self.connection.prepare_cached(statement).map_err(|e| store_error(&e))
+    }
+}
+
+/// A change in the making; what it wrote is undone where its closure fails.
+#[derive(Debug)]
+pub struct WriteTx<'c> {
+    read: ReadTx<'c>,
+    changes_before: u64,
+    explained: Cell<bool>,
+}
+
+impl<'c> WriteTx<'c> {
+    fn new(connection: &'c Connection) -> Self {
+        Self { read: ReadTx { connection }, changes_before: connection.total_changes(), explained: Cell::new(false) }
+    }
+
+    /// Says why a write leaves no audit row; without this, or the row, it is undone and answers an error.
+    pub fn unaudited(&self, _why: &'static str) {
+        self.explained.set(true);
+    }
+
+    /// Fails where rows were changed so far and neither an audit row nor a reason says why.
+    fn settle(&self) -> Result<(), AppError> {
+        if self.explained.get() || self.connection.total_changes() == self.changes_before {
+            return Ok(());
+        }
+        Err(AppError::Internal("a write left no audit row".to_owned()))
+    }
+
+    fn execute(&self, statement: &'static str, params: impl Params) -> Result<usize, AppError> {
+        self.prepare(statement)?.execute(params).map_err(|e| store_error(&e))
+    }
+}
+
+impl<'c> Deref for WriteTx<'c> {
+    type Target = ReadTx<'c>;
+
+    fn deref(&self) -> &ReadTx<'c> {
+        &self.read
+    }
+}
+
+/// What a statement's failure means to the business.
+fn store_error(error: &rusqlite::Error) -> AppError {
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied
+            | ErrorCode::OperationAborted,
+        ) => AppError::Unavailable(error.to_string()),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => AppError::Overloaded { retry_after_seconds: 1 },
+        _ => AppError::Internal(error.to_string()),
+    }
+}
+
+/// What a failure outside any one statement means: the database as a whole did not do its part.
+fn connection_error(error: &rusqlite::Error) -> AppError {
+    match store_error(error) {
+        AppError::Internal(text) => AppError::Unavailable(text),
+        other => other,
+    }
+}
+
+/// Where the request log is kept: beside the main file.
+pub fn logs_path(main: &Path) -> PathBuf {
+    beside(main, "-logs.db")
+}
+
+/// Where the key file is kept: beside the main file.
+pub fn key_file_path(main: &Path) -> PathBuf {
+    beside(main, ".key")
+}
+
+fn beside(main: &Path, suffix: &str) -> PathBuf {
+    let mut name = main.file_stem().unwrap_or(main.as_os_str()).to_owned();
+    name.push(suffix);
+    main.with_file_name(name)
+}

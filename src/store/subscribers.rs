@@ -1,0 +1,277 @@
+//! `subscribers`: the end customers. Every function takes the permit and keeps to the rows it allows.
+
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, Row};
+
+use super::engine::search;
+use super::list_sql::ListSql;
+use super::{ReadTx, WriteTx, counters, store_error};
+use crate::domain::error::AppError;
+use crate::domain::money::Money;
+use crate::domain::policy::{Permit, Rows};
+use crate::domain::services::ServiceId;
+use crate::domain::subscribers::{
+    Filter, Listed, ListedSubscriber, NewSubscriber, PageOf, Place, Status, Subscriber, SubscriberId,
+};
+use crate::domain::time::{Date, Timestamp};
+use crate::domain::users::{UserId, fold};
+
+const FIND: &str = "
+    SELECT s.id, s.owner_id, s.username, s.full_name, s.phone, s.address, s.email, s.note, s.external_id, s.status,
+           s.service_id, v.name, s.nas_id, s.mac_address, s.expiry_date, s.balance, s.created_at, s.updated_at,
+           (SELECT coalesce(a.framed_ip, '') FROM access_sessions a
+            WHERE a.subscriber_id = s.id AND a.stopped_at IS NULL ORDER BY a.id DESC LIMIT 1),
+           (SELECT sum(u.download_bytes) FROM subscriber_usage u WHERE u.subscriber_id = s.id AND u.day = ?2),
+           (SELECT sum(u.download_bytes) FROM subscriber_usage u
+            WHERE u.subscriber_id = s.id AND u.day BETWEEN ?3 AND ?2)
+    FROM subscribers s JOIN services v ON v.id = s.service_id
+    WHERE s.id = ?1 AND s.deleted_at IS NULL";
+const FIND_ID_BY_USERNAME: &str = "SELECT id FROM subscribers WHERE username_key = ?1 AND deleted_at IS NULL";
+const FIND_ID_BY_EXTERNAL_ID: &str = "
+    SELECT id, created_values FROM subscribers
+    WHERE external_id = ?1 AND coalesce(owner_id, 0) = ?2 AND deleted_at IS NULL";
+const INSERT: &str = "
+    INSERT INTO subscribers (uid, owner_id, username, username_key, password_sealed, full_name, phone, address, email, note,
+                             external_id, created_values, service_id, nas_id, expiry_date, created_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16)
+    ON CONFLICT DO NOTHING
+    RETURNING id";
+
+macro_rules! select_listed {
+    ($rest:literal) => {
+        concat!(
+            "SELECT s.id, s.username, s.full_name, s.phone, s.status, s.service_id, s.expiry_date, s.created_at, ",
+            "(SELECT coalesce(a.framed_ip, '') FROM access_sessions a ",
+            "WHERE a.subscriber_id = s.id AND a.stopped_at IS NULL ORDER BY a.id DESC LIMIT 1) ",
+            "FROM subscribers s WHERE s.deleted_at IS NULL",
+            $rest
+        )
+    };
+}
+const LIST_ALL: &str = select_listed!("");
+const LIST_OF_OWNER: &str = select_listed!(" AND s.owner_id = ?");
+const COUNT_ALL: &str = "SELECT count(*) FROM subscribers s WHERE s.deleted_at IS NULL";
+const COUNT_OF_OWNER: &str = "SELECT count(*) FROM subscribers s WHERE s.deleted_at IS NULL AND s.owner_id = ?";
+
+const ONLINE: &str = "EXISTS (SELECT 1 FROM access_sessions a WHERE a.subscriber_id = s.id AND a.stopped_at IS NULL)";
+const OFFLINE: &str =
+    "NOT EXISTS (SELECT 1 FROM access_sessions a WHERE a.subscriber_id = s.id AND a.stopped_at IS NULL)";
+
+/// Finds a living subscriber that the caller may see.
+pub fn find(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId, today: Date) -> Result<Option<Subscriber>, AppError> {
+    let (day, month_start) = (today.days(), today.month_start().days());
+    let found = tx.prepare(FIND)?.query_row((id.0, day, month_start), |row| from_row(row, today)).optional();
+    Ok(found.map_err(|e| store_error(&e))?.filter(|subscriber| sees(permit, subscriber.owner)))
+}
+
+/// The id that a login belongs to, whoever owns it: uniqueness is among all.
+pub fn find_id_by_username(
+    tx: &ReadTx<'_>,
+    _permit: &Permit,
+    username: &str,
+) -> Result<Option<SubscriberId>, AppError> {
+    let mut statement = tx.prepare(FIND_ID_BY_USERNAME)?;
+    statement.query_row([fold(username)], |row| row.get(0).map(SubscriberId)).optional().map_err(|e| store_error(&e))
+}
+
+/// The caller's row of this external id, with the values it was created with.
+pub fn find_by_external_id(
+    tx: &ReadTx<'_>,
+    permit: &Permit,
+    external_id: &str,
+) -> Result<Option<(SubscriberId, String)>, AppError> {
+    let owner = permit.owner_of_new_rows().map_or(0, |id| id.0);
+    tx.prepare(FIND_ID_BY_EXTERNAL_ID)?
+        .query_row((external_id, owner), |row| Ok((SubscriberId(row.get(0)?), row.get(1)?)))
+        .optional()
+        .map_err(|e| store_error(&e))
+}
+
+/// Stores a subscriber for the caller. `None` where the login or the external id is taken.
+pub fn insert(
+    tx: &WriteTx<'_>,
+    permit: &Permit,
+    new: &NewSubscriber,
+    expiry: Date,
+    created_values: &str,
+) -> Result<Option<SubscriberId>, AppError> {
+    let owner = permit.owner_of_new_rows();
+    let draft = &new.draft;
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let row = rusqlite::params![
+        new.uid,
+        owner.map(|id| id.0),
+        draft.username.as_str(),
+        draft.username.key(),
+        new.password_sealed,
+        text(&draft.full_name),
+        text(&draft.phone),
+        text(&draft.address),
+        text(&draft.email),
+        text(&draft.note),
+        draft.external_id,
+        created_values,
+        draft.service_id.0,
+        draft.nas_id,
+        expiry.days(),
+        new.now.millis()
+    ];
+    let made: Option<i64> =
+        tx.prepare(INSERT)?.query_row(row, |row| row.get(0)).optional().map_err(|e| store_error(&e))?;
+    if made.is_some() {
+        counters::add(tx, owner, Status::Active.number(), expiry)?;
+    }
+    Ok(made.map(SubscriberId))
+}
+
+/// Lists what the caller may see, by id. `total` is there with a page and not with a cursor.
+pub fn list(
+    tx: &ReadTx<'_>,
+    permit: &Permit,
+    filter: &Filter,
+    page: PageOf,
+    today: Date,
+) -> Result<Listed<ListedSubscriber>, AppError> {
+    let Some(mut sql) = narrowed(tx, permit, filter, today, LIST_ALL, LIST_OF_OWNER)? else {
+        return Ok(Listed { rows: Vec::new(), total: Some(0), next: None });
+    };
+    // One row more than asked for tells whether more follow.
+    match page.place {
+        Place::Page(number) => {
+            let offset = (number - 1).saturating_mul(page.limit);
+            sql.end("ORDER BY s.id LIMIT ? OFFSET ?", [(page.limit + 1).into(), offset.into()]);
+        }
+        Place::After(id) => {
+            sql.and("s.id > ?", [id.into()]);
+            sql.end("ORDER BY s.id LIMIT ?", [(page.limit + 1).into()]);
+        }
+    }
+    let mut statement = tx.prepare(sql.text())?;
+    let rows = statement.query_map(&*sql.params(), |row| listed_from_row(row, today)).map_err(|e| store_error(&e))?;
+    let mut rows: Vec<ListedSubscriber> = rows.collect::<Result<_, _>>().map_err(|e| store_error(&e))?;
+    let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let next = rows.last().filter(|_| more).map(|row| row.id.0);
+    let total = match page.place {
+        Place::After(_) => None,
+        Place::Page(_) if filter.is_empty() => Some(counters::total(tx, permit.rows())?),
+        Place::Page(_) => Some(count(tx, permit, filter, today)?),
+    };
+    Ok(Listed { rows, total, next })
+}
+
+fn count(tx: &ReadTx<'_>, permit: &Permit, filter: &Filter, today: Date) -> Result<i64, AppError> {
+    let Some(sql) = narrowed(tx, permit, filter, today, COUNT_ALL, COUNT_OF_OWNER)? else { return Ok(0) };
+    let mut statement = tx.prepare(sql.text())?;
+    statement.query_row(&*sql.params(), |row| row.get(0)).map_err(|e| store_error(&e))
+}
+
+/// The statement with the conditions of the caller and of the filter; `None` for who sees nothing.
+fn narrowed(
+    tx: &ReadTx<'_>,
+    permit: &Permit,
+    filter: &Filter,
+    today: Date,
+    of_all: &'static str,
+    of_owner: &'static str,
+) -> Result<Option<ListSql>, AppError> {
+    let mut sql = match permit.rows() {
+        Rows::All => ListSql::new(of_all),
+        Rows::OfReseller(id) => ListSql::new(of_owner).value(id.0),
+        Rows::OfUser(_) | Rows::Nobodys => return Ok(None),
+    };
+    if let Some(needle) = &filter.username {
+        if needle.chars().count() < search::SHORTEST {
+            sql.and(search::WALKS, [needle.clone().into()]);
+        } else {
+            let upto = search::watermark(tx)?;
+            sql.and(search::CONTAINS, [search::phrase(needle).into(), upto.into(), needle.clone().into()]);
+        }
+    }
+    let today: Value = today.days().into();
+    match filter.status {
+        Some(Status::Active) => sql.and("s.status = 1 AND s.expiry_date >= ?", [today]),
+        Some(Status::Expired) => sql.and("s.status = 1 AND s.expiry_date < ?", [today]),
+        Some(other) => sql.and("s.status = ?", [other.number().into()]),
+        None => {}
+    }
+    if let Some(id) = filter.service_id {
+        sql.and("s.service_id = ?", [id.into()]);
+    }
+    if let Some(id) = filter.nas_id {
+        sql.and("s.nas_id = ?", [id.into()]);
+    }
+    if let Some(online) = filter.is_online {
+        sql.and(if online { ONLINE } else { OFFLINE }, []);
+    }
+    if let Some(id) = &filter.external_id {
+        sql.and("s.external_id = ?", [id.clone().into()]);
+    }
+    if let Some(date) = filter.expires_before {
+        sql.and("s.expiry_date < ?", [date.days().into()]);
+    }
+    if let Some(since) = filter.updated_since {
+        sql.and("s.updated_at >= ?", [since.millis().into()]);
+    }
+    Ok(Some(sql))
+}
+
+fn sees(permit: &Permit, owner: Option<UserId>) -> bool {
+    match permit.rows() {
+        Rows::All => true,
+        Rows::OfReseller(id) => owner == Some(id),
+        Rows::OfUser(_) | Rows::Nobodys => false,
+    }
+}
+
+fn date(row: &Row<'_>, column: usize) -> rusqlite::Result<Date> {
+    let days: i64 = row.get(column)?;
+    Date::from_days(days).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, days))
+}
+
+fn from_row(row: &Row<'_>, today: Date) -> rusqlite::Result<Subscriber> {
+    let expiry_date = date(row, 14)?;
+    let session_ip: Option<String> = row.get(18)?;
+    Ok(Subscriber {
+        id: SubscriberId(row.get(0)?),
+        owner: row.get::<_, Option<i64>>(1)?.map(UserId),
+        username: row.get(2)?,
+        full_name: row.get(3)?,
+        phone: row.get(4)?,
+        address: row.get(5)?,
+        email: row.get(6)?,
+        note: row.get(7)?,
+        external_id: row.get(8)?,
+        status: Status::of(row.get(9)?, expiry_date, today),
+        service_id: ServiceId(row.get(10)?),
+        service_name: row.get(11)?,
+        nas_id: row.get(12)?,
+        mac_address: row.get(13)?,
+        expiry_date,
+        balance: Money(row.get(15)?),
+        created_at: Timestamp(row.get(16)?),
+        updated_at: Timestamp(row.get(17)?),
+        is_online: session_ip.is_some(),
+        ip_address: session_ip.filter(|ip| !ip.is_empty()),
+        daily_download_used: row.get::<_, Option<i64>>(19)?.unwrap_or(0),
+        monthly_download_used: row.get::<_, Option<i64>>(20)?.unwrap_or(0),
+    })
+}
+
+fn listed_from_row(row: &Row<'_>, today: Date) -> rusqlite::Result<ListedSubscriber> {
+    let expiry_date = date(row, 6)?;
+    let session_ip: Option<String> = row.get(8)?;
+    Ok(ListedSubscriber {
+        id: SubscriberId(row.get(0)?),
+        username: row.get(1)?,
+        full_name: row.get(2)?,
+        phone: row.get(3)?,
+        status: Status::of(row.get(4)?, expiry_date, today),
+        service_id: ServiceId(row.get(5)?),
+        expiry_date,
+        created_at: Timestamp(row.get(7)?),
+        is_online: session_ip.is_some(),
+        ip_address: session_ip.filter(|ip| !ip.is_empty()),
+    })
+}
