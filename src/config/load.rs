@@ -113,6 +113,7 @@ pub fn load_from(
         let key = set.or(keys.first()).copied().unwrap_or_default();
         return Err(refused(key, problem));
     }
+    #[expect(clippy::expect_used, reason = "at start-up, and over types that are all plain")]
     let effective = serde_json::to_value(&config).expect("every setting is text, a number, a flag or a list of texts");
     let settings = origins.into_iter().map(|(key, origin)| {
         let value = effective.pointer(&format!("/{}", key.replace('.', "/"))).cloned().unwrap_or_default();
@@ -122,6 +123,7 @@ pub fn load_from(
     Ok(Loaded { config, settings })
 }
 
+#[expect(clippy::expect_used, reason = "over the compiled defaults alone: a test would fail before any start")]
 /// Every known key with its default. `Config` itself is the list, so that no second one can differ from it.
 pub(super) fn defaults() -> BTreeMap<String, Value> {
     let config = Value::serialize(Config::default()).expect("the defaults are plain values");

@@ -39,6 +39,7 @@ impl Hasher {
         Self::spawn(waiting).0
     }
 
+    #[expect(clippy::expect_used, reason = "at start-up")]
     fn spawn(waiting: usize) -> (Self, JoinHandle<()>) {
         let (jobs, queue) = sync_channel(waiting);
         let thread = thread::Builder::new()

@@ -88,6 +88,7 @@ impl KeyFile {
         self.derive("panel jwt secret v1")
     }
 
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
     fn derive(&self, label: &str) -> SecretKey {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.key.expose_secret()).expect("HMAC takes keys of every length");
@@ -283,8 +284,8 @@ mod tests {
             format!("panel-key-v1 {digits}\n{digits}\n"),
             format!("panel-key-v1 {digits}\r\n"),
             format!("panel-key-v1  {digits}\n"),
-            format!("panel-key-v1 +{}\n", &digits[1..]),
-            format!("panel-key-v1 {}é\n", &digits[2..]),
+            format!("panel-key-v1 +{}\n", digits.get(1..).unwrap()),
+            format!("panel-key-v1 {}é\n", digits.get(2..).unwrap()),
             format!("{digits}\n"),
             format!("{}{}", line(), "x".repeat(100_000)),
         ] {

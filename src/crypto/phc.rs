@@ -151,7 +151,7 @@ mod tests {
             good.replace("m=64", "m=1"),
             good.replace("m=64", "m=x"),
             good.replace("p=1", "p=0"),
-            format!("{head}$!{}", &hash[1..]),
+            format!("{head}$!{}", hash.get(1..).unwrap()),
         ] {
             match verify(&mut Memory::default(), &secret("xY7-q2.z"), &bad) {
                 Err(AppError::Internal(text)) => assert!(!text.contains(hash), "{text}"),

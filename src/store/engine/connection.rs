@@ -41,7 +41,7 @@ pub fn refuse_network_file_system(path: &Path) -> Result<(), OpenError> {
     let folder = folder_of(path);
     let stat =
         rustix::fs::statfs(&folder).map_err(|e| OpenError::Folder { folder: folder.clone(), cause: e.to_string() })?;
-    match network_file_system(i64::from(stat.f_type)) {
+    match network_file_system(stat.f_type) {
         Some(name) => Err(OpenError::NetworkFileSystem { path: path.to_owned(), name }),
         None => Ok(()),
     }
