@@ -164,8 +164,10 @@ CREATE TABLE api_key_secrets (
     generation  INTEGER NOT NULL CHECK (generation >= 1),
     secret_hash BLOB    NOT NULL CHECK (length(secret_hash) = 32),   -- SHA-256 of the whole key; billing: of the nps_ secret
     created_at  INTEGER NOT NULL,
-    ends_at     INTEGER,
-    PRIMARY KEY (key_id, generation)
+    replaced_at INTEGER,                      -- when a newer generation was made
+    ends_at     INTEGER,                      -- when this one stops (or stopped) working
+    PRIMARY KEY (key_id, generation),
+    CHECK ((replaced_at IS NULL) = (ends_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX api_key_secrets_by_hash ON api_key_secrets (secret_hash);
 
@@ -450,3 +452,9 @@ CREATE TABLE api_key_logs (
 ) STRICT;
 CREATE INDEX api_key_logs_by_key ON api_key_logs (key_id, id);
 CREATE INDEX api_key_logs_by_time ON api_key_logs (at);
+
+-- How many rows could not be kept, by the hour they were dropped in.
+CREATE TABLE dropped_logs (
+    hour INTEGER NOT NULL PRIMARY KEY,
+    rows INTEGER NOT NULL CHECK (rows > 0)
+) STRICT;

@@ -10,4 +10,5 @@ pub mod crypto;
 pub mod domain;
 pub mod http;
 pub mod jobs;
+pub mod limits;
 pub mod store;

@@ -1,18 +1,27 @@
-//! API keys: recognising one, minting, listing, revoking.
+//! API keys: recognising, minting, changing, rotating and revoking them, and asking what one may do.
+
+mod can;
+mod change;
+mod mint;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
 
 use super::audit::{self, Object};
-use crate::domain::addresses::AllowList;
-use crate::domain::error::{AppError, Conflict, Invalid, Noun};
-use crate::domain::keys::{self, Grants, Key, KeyId, NewKey, NewSecret, Scope, Style};
-use crate::domain::policy::{Caller, Permit};
+use crate::domain::error::{AppError, Conflict, Noun};
+use crate::domain::keys::{self, Grants, Key, KeyId, KeySettings, SecretHash, Style};
+use crate::domain::limits::Count;
+use crate::domain::policy::{Caller, Generation, KeyFacts, Permit};
 use crate::domain::time::Timestamp;
-use crate::domain::users::Role;
 use crate::store::keys::Reference;
 use crate::store::{self, ReadTx, WriteTx};
+
+pub use can::{Answered, Question, can, long_windows};
+pub use change::{KeyChange, rotate, update};
+pub use mint::mint;
 
 /// What a request showed. Where it stands in the request is the surface's knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,72 +29,59 @@ pub enum Credential<'a> {
     Absent,
     /// A key that is its own secret.
     Whole(&'a [u8]),
+    /// An identifier and its secret.
+    Pair {
+        key: &'a [u8],
+        secret: &'a [u8],
+    },
     /// Something that no key of this surface looks like.
     Foreign,
 }
 
 /// Recognises a credential. Whether it may do anything is the evaluator's question.
 pub fn verify(tx: &ReadTx<'_>, credential: &Credential<'_>) -> Result<Caller, AppError> {
-    let presented = match credential {
-        Credential::Absent => return Ok(Caller::Anonymous),
-        Credential::Foreign => return Ok(Caller::Unknown),
-        Credential::Whole(presented) => presented,
-    };
-    let found = store::keys::find_facts(tx, &keys::hash_of(presented))?;
-    // The secret of a billing pair opens nothing when it stands alone.
-    let whole = found.filter(|key| key.grants.style() != Style::Billing);
-    Ok(whole.map_or(Caller::Unknown, |key| Caller::Key(Box::new(key))))
-}
-
-/// What minting an external key asks for.
-#[derive(Debug, Clone)]
-pub struct ExternalDraft {
-    /// The owner's username.
-    pub user: String,
-    pub name: String,
-    pub scope: Scope,
-    pub allowed_ips: AllowList,
-    pub expires_at: Option<Timestamp>,
-    pub rate_per_minute: Option<u32>,
-    pub now: Timestamp,
-}
-
-/// Stores a key whose secret was made before; the plaintext never comes here.
-pub fn mint_external(
-    tx: &WriteTx<'_>,
-    permit: &Permit,
-    draft: &ExternalDraft,
-    secret: &NewSecret,
-) -> Result<KeyId, AppError> {
-    let owner = store::users::find_by_username(tx, permit, &draft.user)?;
-    let owner = owner.ok_or_else(|| Invalid::new("user", "does not exist"))?;
-    if owner.role < Role::Reseller {
-        return Err(Invalid::new("user", "must be an admin or a reseller to own an external key").into());
+    match credential {
+        Credential::Absent => Ok(Caller::Anonymous),
+        Credential::Foreign => Ok(Caller::Unknown),
+        Credential::Whole(presented) => {
+            let found = store::keys::find_facts(tx, &keys::hash_of(presented))?;
+            // The secret of a billing pair opens nothing when it stands alone.
+            let whole = found.filter(|key| key.grants.style() != Style::Billing);
+            Ok(whole.map_or(Caller::Unknown, |key| Caller::Key(Arc::new(key))))
+        }
+        Credential::Pair { key, secret } => verify_pair(tx, key, secret),
     }
-    let new = NewKey {
-        owner: owner.id,
-        name: draft.name.clone(),
-        grants: Grants::External(draft.scope),
-        panel_id: None,
-        display: secret.display.clone(),
-        hash: secret.hash,
-        allowed_ips: draft.allowed_ips.clone(),
-        rate_per_minute: draft.rate_per_minute,
-        expires_at: draft.expires_at,
-        now: draft.now,
-    };
-    let id = store::keys::insert(tx, permit, &new)?;
-    let after = json!({
-        "style": "external", "owner": owner.username, "name": new.name, "display": new.display,
-        "scope": draft.scope.as_str(), "allowed_ips": new.allowed_ips.to_text(),
-        "rate_per_minute": new.rate_per_minute, "expires_at": new.expires_at.map(Timestamp::rfc3339),
-    });
-    audit::record(tx, permit, draft.now, Object { action: "keys.create", kind: "key", id: id.0 }, None, Some(&after))?;
-    Ok(id)
 }
 
-pub fn list(tx: &ReadTx<'_>) -> Result<Vec<Key>, AppError> {
-    store::keys::list_all(tx)
+/// The identifier is no secret and finds the row; the secret is compared in constant time, against something even where
+/// the identifier is unknown, so that both refusals cost the same.
+fn verify_pair(tx: &ReadTx<'_>, key: &[u8], secret: &[u8]) -> Result<Caller, AppError> {
+    const NOBODYS: SecretHash = [0; 32];
+    let hash = keys::hash_of(secret);
+    let mut generations = store::keys::find_facts_by_npk(tx, &String::from_utf8_lossy(key))?;
+    let mut matching = None;
+    for (place, (_, stored)) in generations.iter().enumerate() {
+        if bool::from(stored.ct_eq(&hash)) {
+            matching = Some(place);
+        }
+    }
+    if generations.is_empty() {
+        // Its outcome does not matter, its time does.
+        std::hint::black_box(NOBODYS.ct_eq(&hash));
+        return Ok(Caller::Unknown);
+    }
+    let facts: KeyFacts = generations.swap_remove(matching.unwrap_or(0)).0;
+    Ok(if matching.is_some() { Caller::Key(Arc::new(facts)) } else { Caller::WrongSecret(Arc::new(facts)) })
+}
+
+/// All keys, or those of one style.
+pub fn list(tx: &ReadTx<'_>, style: Option<Style>) -> Result<Vec<Key>, AppError> {
+    store::keys::list(tx, style)
+}
+
+/// The generations of a key's secret, newest first.
+pub fn generations(tx: &ReadTx<'_>, id: KeyId) -> Result<Vec<Generation>, AppError> {
+    store::keys::list_generations(tx, id)
 }
 
 /// Finds the one key that an operator means: 16 hex digits are a panel key's id, other digits an id, the rest a prefix.
@@ -93,6 +89,7 @@ pub fn resolve(tx: &ReadTx<'_>, reference: &str) -> Result<Key, AppError> {
     let digits = !reference.is_empty() && reference.bytes().all(|b| b.is_ascii_digit());
     let hex = reference.len() == 16 && reference.bytes().all(|b| b.is_ascii_hexdigit());
     let meant = match reference.parse() {
+        _ if reference.is_empty() => return Err(AppError::NotFound(Noun::Key)),
         _ if hex => Reference::PanelId(reference),
         Ok(id) if digits => Reference::Id(id),
         _ => Reference::Prefix(reference),
@@ -103,12 +100,16 @@ pub fn resolve(tx: &ReadTx<'_>, reference: &str) -> Result<Key, AppError> {
         (Some(key), true) => Ok(key),
         (Some(last), false) => {
             let all = found.iter().chain([&last]);
-            let names =
-                all.map(|key| format!("{} ({} {})", key.reference(), key.display, key.name)).collect::<Vec<_>>();
-            let text = format!("{reference} may be any of these keys, name one by its id: {}", names.join(", "));
+            let names = all.map(|key| format!("{} ({} {})", key.reference(), key.display, key.settings.name));
+            let names = names.collect::<Vec<_>>().join(", ");
+            let text = format!("{reference} may be any of these keys, name one by its id: {names}");
             Err(AppError::Conflict(Conflict::InTheWay(text)))
         }
     }
+}
+
+fn get(tx: &ReadTx<'_>, id: KeyId) -> Result<Key, AppError> {
+    store::keys::list_by_reference(tx, &Reference::Id(id.0))?.pop().ok_or(AppError::NotFound(Noun::Key))
 }
 
 /// Revokes for good. False where the key was revoked before.
@@ -125,4 +126,23 @@ pub fn revoke(tx: &WriteTx<'_>, permit: &Permit, id: KeyId, now: Timestamp) -> R
 /// Stores when and from where keys were last used.
 pub fn remember_uses(tx: &WriteTx<'_>, uses: &[(KeyId, Timestamp, Option<IpAddr>)]) -> Result<(), AppError> {
     uses.iter().try_for_each(|(id, at, ip)| store::keys::touch(tx, *id, *at, *ip))
+}
+
+/// Stores the counts of limits that must outlive a restart.
+pub fn store_counts(tx: &WriteTx<'_>, counts: &[(KeyId, [Count; 3])]) -> Result<(), AppError> {
+    counts.iter().try_for_each(|(id, counts)| store::key_usage::store(tx, *id, counts))
+}
+
+/// A key's settings by the names of the audit.
+fn columns(settings: &KeySettings) -> Value {
+    let level = match &settings.grants {
+        Grants::Billing { level, .. } => Some(level.as_str()),
+        Grants::External(_) | Grants::Panel(_) => None,
+    };
+    json!({
+        "name": settings.name, "description": settings.description, "grants": settings.grants.words(), "level": level,
+        "allowed_ips": settings.allowed_ips.to_strings(), "expires_at": settings.expires_at.map(Timestamp::rfc3339),
+        "rate_per_minute": settings.rate_per_minute, "rate_per_hour": settings.rate_per_hour,
+        "rate_per_day": settings.rate_per_day, "enabled": settings.enabled,
+    })
 }

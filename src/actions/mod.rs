@@ -4,8 +4,8 @@
 pub mod audit;
 pub mod bootstrap;
 pub mod keys;
+pub mod packages;
 pub mod services;
 pub mod setup;
 pub mod subscribers;
-pub mod system;
 pub mod users;

@@ -3,11 +3,12 @@
 use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::operator;
 use super::output::{Failure, Outcome, print, say};
-use super::{Context, operator};
 use crate::actions::{self, bootstrap};
 use crate::app::App;
 use crate::crypto::random;
+use crate::domain::encoding::base64url;
 use crate::domain::error::AppError;
 use crate::domain::policy::Permit;
 
@@ -17,11 +18,10 @@ pub enum Command {
     Reset,
 }
 
-pub fn run(context: Context, command: &Command) -> Outcome {
+pub fn run(app: &App, command: &Command) -> Outcome {
     match command {
         Command::Reset => {
-            let (app, _) = context.open()?;
-            let link = make_link(&app, &operator())?;
+            let link = make_link(app, &operator())?;
             say("Open this link within 30 minutes to set the password of admin; it works once:");
             print(link.expose_secret())
         }
@@ -30,7 +30,7 @@ pub fn run(context: Context, command: &Command) -> Outcome {
 
 /// Makes a setup link for the administrator.
 pub fn make_link(app: &App, permit: &Permit) -> Result<SecretString, Failure> {
-    let token = random::base64url(&random::bytes::<32>()?);
+    let token = base64url(&random::bytes::<32>()?);
     let link = format!("{}/setup/{token}", app.config.server.public_url());
     let (permit, now) = (permit.clone(), app.now());
     let make = move |tx: &crate::store::WriteTx<'_>| {

@@ -3,8 +3,8 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::Context;
-use super::output::{Outcome, print};
+use super::output::{Outcome, Output, print};
+use crate::config::Setting;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -15,12 +15,11 @@ pub enum Command {
 }
 
 /// The settings were read before any command runs, so reaching this is the check.
-pub fn run(context: &Context, command: &Command) -> Outcome {
-    let settings = &context.loaded.settings;
+pub fn run(output: Output, settings: &[Setting], command: &Command) -> Outcome {
     match command {
-        Command::Check if context.json => print(&json!({"ok": true}).to_string()),
+        Command::Check if output.json => print(&json!({"ok": true}).to_string()),
         Command::Check => print("The settings are good."),
-        Command::Show if context.json => print(&serde_json::to_string_pretty(settings).unwrap_or_default()),
+        Command::Show if output.json => print(&serde_json::to_string_pretty(settings).unwrap_or_default()),
         Command::Show => print(&settings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
     }
 }

@@ -6,17 +6,16 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Context;
 use super::output::{Failure, Outcome, say};
-use crate::config::Listen;
+use crate::config::{Config, Listen};
 
 /// Health answers within 5 s; a little more for the way.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 const REQUEST: &[u8] = b"GET /api/v1/external/system/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
-pub fn run(context: &Context) -> Outcome {
-    let settings = &context.loaded.config.server;
+pub fn run(config: &Config) -> Outcome {
+    let settings = &config.server;
     let Some(listen) = settings.listen.first() else {
         return Err(Failure::new("server.listen is empty", "Set it to an address."));
     };

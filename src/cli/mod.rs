@@ -6,6 +6,7 @@ mod healthcheck;
 mod key;
 mod output;
 mod owner;
+mod package;
 mod serve;
 mod service;
 mod user;
@@ -16,9 +17,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::app::{App, Clock};
-use crate::config::Loaded;
 use crate::domain::policy::{self, Permit};
 
+use output::Output;
 pub use output::{Failure, Outcome};
 
 /// The control panel of a small ISP in one binary and one SQLite file.
@@ -42,47 +43,38 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one of them is made, once")]
 enum Command {
     /// Start the server.
     Serve,
+    /// The effective settings.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Ask the running server how it is; exit 0 means healthy.
+    Healthcheck,
+    #[command(flatten)]
+    OnApp(OnApp),
+}
+
+/// Commands that work on the database, beside a running server or without one.
+#[derive(Debug, Subcommand)]
+enum OnApp {
     /// The administrator.
     #[command(subcommand)]
     Admin(admin::Command),
     /// Who logs in.
     #[command(subcommand)]
     User(user::Command),
+    /// Limits and flags that accounts inherit.
+    #[command(subcommand)]
+    Package(package::Command),
     /// API keys.
     #[command(subcommand)]
     Key(key::Command),
     /// Plans that subscribers buy.
     #[command(subcommand)]
     Service(service::Command),
-    /// The effective settings.
-    #[command(subcommand)]
-    Config(config::Command),
-    /// Ask the running server how it is; exit 0 means healthy.
-    Healthcheck,
 }
-
-/// What every command gets.
-#[derive(Debug)]
-struct Context {
-    loaded: Loaded,
-    json: bool,
-    yes: bool,
-}
-
-impl Context {
-    /// Opens the database beside a running server or without one.
-    fn open(self) -> Result<(App, Output), Failure> {
-        owner::become_owner(&self.loaded.config.database.path)?;
-        let app =
-            App::open(self.loaded.config, Clock::default()).map_err(|error| Failure::sentences(&error.to_string()))?;
-        Ok((app, Output { json: self.json, yes: self.yes }))
-    }
-}
-
-use output::Output;
 
 /// Runs one command line: 0 done, 1 refused or failed, 2 wrong usage.
 pub fn main() -> ExitCode {
@@ -103,15 +95,38 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Outcome {
     let loaded = crate::config::load(cli.config.as_deref()).map_err(|error| Failure::sentences(&error.to_string()))?;
-    let context = Context { loaded, json: cli.json, yes: cli.yes };
+    let output = Output { json: cli.json, yes: cli.yes };
     match cli.command {
-        Command::Serve => serve::run(context),
-        Command::Admin(command) => admin::run(context, &command),
-        Command::User(command) => user::run(context, command),
-        Command::Key(command) => key::run(context, command),
-        Command::Service(command) => service::run(context, command),
-        Command::Config(command) => config::run(&context, &command),
-        Command::Healthcheck => healthcheck::run(&context),
+        Command::Serve => serve::run(loaded.config),
+        Command::Config(command) => config::run(output, &loaded.settings, &command),
+        Command::Healthcheck => healthcheck::run(&loaded.config),
+        Command::OnApp(command) => {
+            owner::become_owner(&loaded.config.database.path)?;
+            let app =
+                App::open(loaded.config, Clock::default()).map_err(|error| Failure::sentences(&error.to_string()))?;
+            on_app(&app, output, command)
+        }
+    }
+}
+
+fn on_app(app: &App, output: Output, command: OnApp) -> Outcome {
+    match command {
+        OnApp::Admin(command) => admin::run(app, &command),
+        OnApp::User(command) => user::run(app, output, command),
+        OnApp::Package(command) => package::run(app, output, command),
+        OnApp::Key(command) => key::run(app, output, command),
+        OnApp::Service(command) => service::run(app, output, command),
+    }
+}
+
+/// Carries out one command line, such as a refusal's `fix`, on an application that is open already.
+pub fn carry_out(app: &App, line: &str) -> Outcome {
+    let wrong = |why: String| Failure::new(why, "panel --help says what there is.");
+    match Cli::try_parse_from(line.split(' ')).map_err(|error| wrong(error.to_string()))?.command {
+        Command::OnApp(command) => on_app(app, Output { json: true, yes: true }, command),
+        Command::Serve | Command::Config(_) | Command::Healthcheck => {
+            Err(wrong("not a command on an open database".to_owned()))
+        }
     }
 }
 

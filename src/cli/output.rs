@@ -27,6 +27,10 @@ impl Failure {
         Self::new(why, remedy)
     }
 
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
     /// Prints itself on stderr and gives the exit code of a refusal.
     pub fn report(&self) -> ExitCode {
         say(&format!("panel: {}\n{}", self.why, self.remedy));
@@ -51,9 +55,9 @@ impl From<AppError> for Failure {
 }
 
 /// Prints for people, on stderr.
-#[expect(clippy::print_stderr, reason = "the one place where commands speak to people")]
 pub fn say(text: &str) {
-    eprintln!("{text}");
+    // Nobody may be listening; that is no reason to fail.
+    drop(writeln!(io::stderr(), "{text}"));
 }
 
 #[derive(Debug, Clone, Copy)]

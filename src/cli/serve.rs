@@ -1,5 +1,6 @@
 //! `panel serve`: opens everything, tells systemd when it is ready, and stops in order.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use actix_web::web::Data;
@@ -8,17 +9,17 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::admin::make_link;
 use super::output::{Failure, Outcome, say};
-use super::{Context, owner};
+use super::owner;
 use crate::actions::{self, bootstrap};
 use crate::app::{App, Clock, LastUses};
-use crate::config::{Log, LogFormat};
+use crate::config::{Config, Log, LogFormat};
 use crate::domain::policy;
 use crate::http::{self, State};
 use crate::jobs::{Jobs, On};
+use crate::limits::KeyLimits;
 use crate::store::{self, request_logs::RequestLogs};
 
-pub fn run(context: Context) -> Outcome {
-    let config = context.loaded.config;
+pub fn run(config: Config) -> Outcome {
     owner::become_owner(&config.database.path)?;
     start_logging(&config.log);
     let logs_path = store::logs_path(&config.database.path);
@@ -26,10 +27,13 @@ pub fn run(context: Context) -> Outcome {
     let logs = RequestLogs::open(&logs_path).map_err(|error| Failure::sentences(&error.to_string()))?;
     let (app, logs, uses) = (Arc::new(app), Arc::new(logs), Arc::new(LastUses::default()));
     offer_setup(&app)?;
-    let on = On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses) };
+    let limits = Arc::new(KeyLimits::new(app.config.limits.per_key_per_minute));
+    limits.restore(app.db.read(store::key_usage::list)?);
+    let on =
+        On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
     let failed = |error: std::io::Error| Failure::sentences(&error.to_string());
     let jobs = Jobs::start(on).map_err(failed)?;
-    let state = Data::new(State::new(app, logs, uses));
+    let state = Data::new(State::new(app, logs, uses, limits));
     let served = actix_web::rt::System::new().block_on(serve(state));
     // The order matters: jobs store what they hold, then the last owners of log and database let them finish and close.
     drop(jobs);
@@ -95,9 +99,28 @@ fn notify(states: &[sd_notify::NotifyState<'_>]) {
     }
 }
 
+/// Standard error, where a reader that went away or a full disk loses lines and nothing else.
+struct Careful;
+
+impl Write for Careful {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        drop(std::io::stderr().write_all(line));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What cannot be parsed is answered without a word: strangers must not fill the log.
 fn start_logging(settings: &Log) {
-    let filter = tracing_subscriber::EnvFilter::new(format!("warn,panel={}", settings.level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let filter = tracing_subscriber::EnvFilter::new(format!("warn,actix_http=off,panel={}", settings.level));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .log_internal_errors(false)
+        .with_writer(|| Careful)
+        .with_target(false);
     let started = match settings.format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

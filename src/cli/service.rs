@@ -3,9 +3,10 @@
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::output::Outcome;
-use super::{Context, operator};
+use super::operator;
+use super::output::{Outcome, Output};
 use crate::actions;
+use crate::app::App;
 use crate::domain::error::{AppError, Invalid};
 use crate::domain::money::Money;
 use crate::domain::services::{self, NewService, Period, Service};
@@ -46,8 +47,7 @@ pub enum Command {
     List,
 }
 
-pub fn run(context: Context, command: Command) -> Outcome {
-    let (app, output) = context.open()?;
+pub fn run(app: &App, output: Output, command: Command) -> Outcome {
     match command {
         Command::Add { name, download, upload, price, daily_quota, monthly_quota, period, unit } => {
             let unit = match unit {

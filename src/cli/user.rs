@@ -1,18 +1,21 @@
 //! `panel user …`.
 
 use std::io::Read;
+use std::str::FromStr;
 
 use clap::{Subcommand, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::output::{Failure, Outcome, say};
-use super::{Context, operator};
+use super::operator;
+use super::output::{Failure, Outcome, Output, say};
 use crate::actions::{self, bootstrap};
 use crate::app::App;
 use crate::crypto::random;
+use crate::domain::error::AppError;
+use crate::domain::features;
 use crate::domain::passwords::Password;
-use crate::domain::users::{self, Email, User, Username};
+use crate::domain::users::{self, AccountStatus, Email, User, Username};
 use crate::store::WriteTx;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -53,6 +56,27 @@ pub enum Command {
     },
     /// List the users.
     List,
+    /// Show one user with what is in force for it.
+    Show { name: String },
+    /// Change a user.
+    Update {
+        name: String,
+        #[arg(long)]
+        role: Option<Role>,
+        #[arg(long)]
+        package: Option<String>,
+        #[arg(long)]
+        email: Option<String>,
+        /// Such as api=on, api=off or api=inherit; may be repeated.
+        #[arg(long = "feature", value_name = "FLAG=on|off|inherit")]
+        features: Vec<Feature>,
+    },
+    /// Suspend a user; a reseller's users are refused with it.
+    Suspend { name: String },
+    /// Let a user work again.
+    Unsuspend { name: String },
+    /// Delete a user. Its keys answer that their owner is gone.
+    Delete { name: String },
     /// Set a user's password; without --password-stdin a random one is printed once.
     Passwd {
         name: String,
@@ -62,15 +86,38 @@ pub enum Command {
     },
 }
 
-pub fn run(context: Context, command: Command) -> Outcome {
-    let (app, output) = context.open()?;
+/// One `--feature NAME=on|off`.
+#[derive(Debug, Clone)]
+pub struct Feature {
+    pub feature: features::Feature,
+    /// `None`: back to the package's value.
+    pub on: Option<bool>,
+}
+
+impl FromStr for Feature {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = || features::Feature::ALL.map(features::Feature::as_str).join(", ");
+        let (name, value) = text.split_once('=').ok_or("write it as NAME=on or NAME=off")?;
+        let feature = features::Feature::parse(name).ok_or_else(|| format!("the flags are {}", all()))?;
+        match value {
+            "on" => Ok(Self { feature, on: Some(true) }),
+            "off" => Ok(Self { feature, on: Some(false) }),
+            "inherit" => Ok(Self { feature, on: None }),
+            _ => Err("the value is on, off or inherit".to_owned()),
+        }
+    }
+}
+
+pub fn run(app: &App, output: Output, command: Command) -> Outcome {
     match command {
         Command::Add { name, role, email, creator, package, password_stdin } => {
             let password = Chosen::get(password_stdin)?;
             let draft = actions::users::Draft {
                 uid: random::uid()?,
-                username: Username::parse("username", &name).map_err(crate::domain::error::AppError::from)?,
-                email: Email::parse("email", &email).map_err(crate::domain::error::AppError::from)?,
+                username: Username::parse("username", &name).map_err(AppError::from)?,
+                email: Email::parse("email", &email).map_err(AppError::from)?,
                 password_hash: app.hasher.hash_blocking(password.secret.clone())?,
                 role: role.into(),
                 creator,
@@ -84,9 +131,28 @@ pub fn run(context: Context, command: Command) -> Outcome {
             let rows: Vec<_> = app.db.read(actions::users::list)?.iter().map(row).collect();
             output.many(&["id", "username", "role", "status", "email", "creator", "package"], &rows)
         }
+        Command::Show { name } => output.one(&row(&app.db.read(|tx| actions::users::get(tx, &operator(), &name))?)),
+        Command::Update { name, role, package, email, features } => {
+            let email = email.map(|text| Email::parse("email", &text)).transpose().map_err(AppError::from)?;
+            let mut change =
+                actions::users::Change { email, role: role.map(Into::into), package, ..Default::default() };
+            features.iter().for_each(|feature| change.flags.set(feature.feature, Some(feature.on)));
+            let now = app.now();
+            let update = move |tx: &WriteTx<'_>| actions::users::update(tx, &operator(), &name, &change, now);
+            output.one(&row(&app.db.write_blocking(update)?))
+        }
+        Command::Suspend { name } => set_status(app, output, name, AccountStatus::Suspended),
+        Command::Unsuspend { name } => set_status(app, output, name, AccountStatus::Active),
+        Command::Delete { name } => {
+            output.confirm(&format!("Delete user {name}?"))?;
+            let now = app.now();
+            app.db.write_blocking(move |tx| actions::users::delete(tx, &operator(), &name, now))?;
+            say("User deleted");
+            Ok(())
+        }
         Command::Passwd { name, password_stdin } => {
             let password = Chosen::get(password_stdin)?;
-            set_password(&app, &name, password.secret.clone())?;
+            set_password(app, &name, password.secret.clone())?;
             if password_stdin {
                 say(&format!("The password of {name} is set, and its sessions are ended."));
                 return Ok(());
@@ -94,6 +160,12 @@ pub fn run(context: Context, command: Command) -> Outcome {
             output.one(&password.beside(json!({"username": name})))
         }
     }
+}
+
+fn set_status(app: &App, output: Output, name: String, status: AccountStatus) -> Outcome {
+    let now = app.now();
+    let set = move |tx: &WriteTx<'_>| actions::users::set_status(tx, &operator(), &name, status, now);
+    output.one(&row(&app.db.write_blocking(set)?))
 }
 
 fn set_password(app: &App, name: &str, password: SecretString) -> Outcome {
@@ -123,7 +195,7 @@ impl Chosen {
             Failure::new(format!("the password cannot be read: {e}"), "Pipe it in: --password-stdin < FILE")
         })?;
         let line = text.lines().next().unwrap_or_default();
-        let password = Password::parse("password", line).map_err(crate::domain::error::AppError::from)?;
+        let password = Password::parse("password", line).map_err(AppError::from)?;
         Ok(Self { secret: password.into_secret(), random: false })
     }
 
@@ -136,7 +208,9 @@ impl Chosen {
 }
 
 fn row(user: &User) -> Value {
+    let flags = user.effective_flags.iter().map(|(feature, on)| (feature.as_str().to_owned(), json!(on)));
     json!({
+        "features": flags.collect::<serde_json::Map<_, _>>(),
         "id": user.id.0, "username": user.username, "email": user.email, "role": user.role.as_str(),
         "status": user.status.as_str(), "creator": user.creator, "package": user.package,
         "has_password": user.has_password, "created_at": user.created_at.rfc3339(),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -153,6 +154,9 @@ pub(super) fn environment(
     Ok(texts)
 }
 
+/// Bytes of a settings file.
+const LONGEST_FILE: u64 = 1024 * 1024;
+
 fn is_setting(variable: &str) -> bool {
     variable.starts_with("PANEL_") && variable.contains("__")
 }
@@ -166,12 +170,12 @@ fn read(named: Option<&Path>, searched: &[&Path]) -> Result<Option<(PathBuf, Str
         ConfigError::of_file(path.display().to_string(), format!("cannot be read: {error}"), remedy)
     };
     if let Some(path) = named {
-        let text = std::fs::read_to_string(path)
+        let text = read_text(path)
             .map_err(|error| unreadable(path, &error, "Check the path given with --config, and who may read it."))?;
         return Ok(Some((path.to_owned(), text)));
     }
     for path in searched {
-        match std::fs::read_to_string(path) {
+        match read_text(path) {
             Ok(text) => return Ok(Some((path.to_path_buf(), text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             // A file that is there was meant to be used: going on without it would start with other settings.
@@ -179,6 +183,16 @@ fn read(named: Option<&Path>, searched: &[&Path]) -> Result<Option<(PathBuf, Str
         }
     }
     Ok(None)
+}
+
+/// Reads no further than settings can be long: what was named may be a device without an end.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST_FILE {
+        return Err(io::Error::other(format!("it is longer than {LONGEST_FILE} bytes")));
+    }
+    Ok(text)
 }
 
 /// What the file sets, by known key.

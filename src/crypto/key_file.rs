@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox, SecretString};
 use sha2::Sha256;
 
 use super::random;
+use crate::domain::encoding;
 
 /// 256 bits that are wiped when dropped and that `Debug` does not print.
 pub type SecretKey = SecretBox<[u8; 32]>;
@@ -107,7 +108,7 @@ fn create(path: &Path) -> io::Result<()> {
         _ => Path::new("."),
     };
     let key = SecretKey::new(Box::new(random::bytes().map_err(io::Error::other)?));
-    let suffix = random::hex(&random::bytes::<8>().map_err(io::Error::other)?);
+    let suffix = encoding::hex(&random::bytes::<8>().map_err(io::Error::other)?);
     let draft = folder.join(format!(".{}.{suffix}", name.to_string_lossy()));
 
     let written = write_new(&draft, &render(&key)).and_then(|()| {
@@ -131,7 +132,7 @@ fn write_new(path: &Path, text: &SecretString) -> io::Result<()> {
 }
 
 fn render(key: &SecretKey) -> SecretString {
-    let digits = SecretString::from(random::hex(key.expose_secret()));
+    let digits = SecretString::from(encoding::hex(key.expose_secret()));
     SecretString::from([HEAD, digits.expose_secret(), "\n"].concat())
 }
 
@@ -329,7 +330,7 @@ mod tests {
 
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
         let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(text, format!("panel-key-v1 {}\n", random::hex(made.key.expose_secret())));
+        assert_eq!(text, format!("panel-key-v1 {}\n", encoding::hex(made.key.expose_secret())));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert_eq!(KeyFile::open(&path).unwrap().key.expose_secret(), made.key.expose_secret());
     }
@@ -375,8 +376,8 @@ mod tests {
         assert_ne!(sealing.expose_secret(), file.key.expose_secret());
         assert_ne!(jwt.expose_secret(), file.key.expose_secret());
         // Fixed: a change of these two makes every stored secret and session of an installation unreadable.
-        assert_eq!(random::hex(sealing.expose_secret()), SEALING_KEY_OF_0A);
-        assert_eq!(random::hex(jwt.expose_secret()), JWT_SECRET_OF_0A);
+        assert_eq!(encoding::hex(sealing.expose_secret()), SEALING_KEY_OF_0A);
+        assert_eq!(encoding::hex(jwt.expose_secret()), JWT_SECRET_OF_0A);
     }
 
     #[test]

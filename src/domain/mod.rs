@@ -2,8 +2,11 @@
 
 pub mod addresses;
 pub mod audit;
+pub mod encoding;
 pub mod error;
+pub mod features;
 pub mod keys;
+pub mod limits;
 pub mod money;
 pub mod passwords;
 pub mod policy;
@@ -11,5 +14,6 @@ pub mod request_logs;
 pub mod routes;
 pub mod services;
 pub mod subscribers;
+pub mod text;
 pub mod time;
 pub mod users;

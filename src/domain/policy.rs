@@ -1,8 +1,11 @@
 //! The decision: thirteen gates in one order, the same for the door, for `key can` and for whoever asks what a key may do.
 //! A pure function of its arguments: it reads neither clock nor database (contract: keys.md, The decision).
 
+pub mod escalation;
 mod gates;
 mod permit;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -99,8 +102,21 @@ impl Gate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Generation {
     pub number: i64,
-    /// When a rotated secret stops working; `None`: it is the newest.
-    pub ends_at: Option<Timestamp>,
+    /// When it was replaced and when it stops working; `None`: it is the newest.
+    pub replaced: Option<Replaced>,
+}
+
+/// The life of a secret after a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaced {
+    pub at: Timestamp,
+    pub ends_at: Timestamp,
+}
+
+impl Generation {
+    pub fn is_dead(&self, now: Timestamp) -> bool {
+        self.replaced.is_some_and(|replaced| replaced.ends_at <= now)
+    }
 }
 
 /// The account above the key's owner; an admin's suspension does not pass down, so only resellers matter.
@@ -158,8 +174,8 @@ pub enum Caller {
     /// One was sent that opens nothing here.
     Unknown,
     /// A known identifier with a secret that is not its own.
-    WrongSecret(Box<KeyFacts>),
-    Key(Box<KeyFacts>),
+    WrongSecret(Arc<KeyFacts>),
+    Key(Arc<KeyFacts>),
 }
 
 impl Caller {
@@ -260,13 +276,13 @@ pub fn evaluate(asked: &Asked<'_>, origin: Arc<Origin>) -> Result<Permit, Denial
     if !gates::accepts_style(asked.route, key) {
         return Err(only(Gate::Key));
     }
-    if key.revoked || key.generation.ends_at.is_some_and(|end| end <= asked.now) {
+    if key.revoked || key.generation.is_dead(asked.now) {
         return Err(only(Gate::Revoked));
     }
     let failing = gates::failing(asked, key);
     match (refusal(failing, asked), &key.owner) {
         (Some(denial), _) => Err(denial),
-        (None, Some(owner)) => Ok(Permit::of_key(key, owner, origin)),
+        (None, Some(owner)) => Ok(Permit::of_key(Arc::clone(key), owner, origin)),
         (None, None) => Err(only(Gate::Owner)),
     }
 }

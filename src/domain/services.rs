@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::error::Invalid;
 use super::money::Money;
+use super::text::is_unseen;
 use super::time::Date;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,7 +104,7 @@ impl NewService {
 /// 1-100 characters without control characters.
 pub fn parse_name(field: &'static str, text: &str) -> Result<String, Invalid> {
     let length = text.chars().count();
-    if !(1..=100).contains(&length) || text.chars().any(char::is_control) {
+    if !(1..=100).contains(&length) || text.chars().any(is_unseen) {
         return Err(Invalid::new(field, "must be 1-100 characters without control characters"));
     }
     Ok(text.to_owned())

@@ -5,6 +5,7 @@ use std::fmt;
 use super::error::Invalid;
 use super::money::Money;
 use super::services::ServiceId;
+use super::text::is_unseen;
 use super::time::{Date, Timestamp};
 use super::users::{UserId, fold};
 
@@ -62,7 +63,7 @@ impl Login {
         if text.is_empty() {
             return Err(Invalid::required(field));
         }
-        if text.chars().count() > 100 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if text.chars().count() > 100 || text.chars().any(|c| c.is_whitespace() || is_unseen(c)) {
             return Err(Invalid::new(field, "must be 1-100 characters without spaces or control characters"));
         }
         Ok(Self(text.to_owned()))
@@ -214,6 +215,18 @@ pub struct PageOf {
     pub place: Place,
     /// 1-100.
     pub limit: i64,
+}
+
+impl PageOf {
+    /// Rows before a page are walked over one by one.
+    const FAR: i64 = 2_000;
+
+    pub fn is_far(&self) -> bool {
+        match self.place {
+            Place::Page(number) => number.saturating_sub(1).saturating_mul(self.limit) > Self::FAR,
+            Place::After(_) => false,
+        }
+    }
 }
 
 /// A part of a list.

@@ -15,6 +15,9 @@ impl Timestamp {
     pub const HOUR: i64 = 60 * Self::MINUTE;
     pub const DAY: i64 = 24 * Self::HOUR;
 
+    /// The first instant of the year 10000.
+    pub const END: Timestamp = Timestamp(253_402_300_800_000);
+
     pub fn millis(self) -> i64 {
         self.0
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::error::Invalid;
+use super::features::Flags;
+use super::text::is_unseen;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(pub i64);
@@ -109,7 +111,7 @@ impl Email {
                 && !domain.starts_with('.')
                 && !domain.ends_with('.')
         });
-        let clean = text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | ','));
+        let clean = text.chars().all(|c| !is_unseen(c) && !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | ','));
         if !shaped || !clean || text.len() > 254 {
             return Err(Invalid::new(field, "must be an e-mail address such as name@example.com, at most 254 bytes"));
         }
@@ -133,8 +135,14 @@ pub struct User {
     pub email: String,
     pub role: Role,
     pub status: AccountStatus,
+    pub creator_id: Option<UserId>,
     pub creator: Option<String>,
+    pub package_id: i64,
     pub package: String,
+    /// The account's own flags; `None` is inherited.
+    pub flags: Flags<Option<bool>>,
+    /// What is in force.
+    pub effective_flags: Flags<bool>,
     pub has_password: bool,
     pub created_at: super::time::Timestamp,
 }

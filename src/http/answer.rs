@@ -89,7 +89,7 @@ impl Edge {
             Edge::MethodNotAllowed(allow) => format!("This path takes {}", join(allow)),
             Edge::BodyTimeout => "The body did not arrive in time".to_owned(),
             Edge::BodyTooLarge { limit } => format!("The body is larger than {limit} bytes"),
-            Edge::UnsupportedMediaType => "Send the body as application/json".to_owned(),
+            Edge::UnsupportedMediaType => "Send the body as application/json in UTF-8, not compressed".to_owned(),
             Edge::NotImplemented => "This part of the API is not available".to_owned(),
             Edge::BadHeader(text) => (*text).to_owned(),
         }

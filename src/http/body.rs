@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
@@ -28,10 +28,20 @@ pub async fn read(mut payload: Payload, limit: usize, within: Duration) -> Resul
 
 /// A body without a Content-Type is read as JSON; one with another is refused, unless it is empty.
 pub fn check_type(headers: &HeaderMap, body: &[u8]) -> Result<(), Failure> {
+    if body.is_empty() {
+        return Ok(());
+    }
+    if headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Edge::UnsupportedMediaType.into());
+    }
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let essence = value.to_str().unwrap_or("?").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let value = value.to_str().unwrap_or("?").to_ascii_lowercase();
+    let (essence, parameters) = value.split_once(';').unwrap_or((&value, ""));
+    let essence = essence.trim();
+    let charset = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("charset="));
+    let utf8 = charset.is_none_or(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii"));
     let json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-    if json || body.is_empty() || essence.is_empty() { Ok(()) } else { Err(Edge::UnsupportedMediaType.into()) }
+    if (json && utf8) || essence.is_empty() { Ok(()) } else { Err(Edge::UnsupportedMediaType.into()) }
 }
 
 /// Reads a JSON object. An empty body is `{}`: whether a field is missing is the next question.

@@ -2,13 +2,14 @@
 //! Every answer leaves through `finish`, so each has its request id, its log row and its surface's face.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
@@ -25,6 +26,9 @@ use crate::domain::error::{AppError, Invalid, Noun};
 use crate::domain::policy::{self, Asked, Caller, Denial, Gate, KeyFacts, Permit, Window};
 use crate::domain::request_logs::RequestLog;
 use crate::domain::routes::{self, Entry, Found, Method, Need, Params, Route, Surface};
+
+/// What somebody without a credential may make us keep in memory: a login or a form.
+const STRANGERS_BODY_BYTES: usize = 8 * 1024;
 
 /// What is known of a request when it is answered.
 struct Answered {
@@ -56,7 +60,8 @@ async fn answer(visit: &Visit, request: &HttpRequest, payload: Payload, state: &
     match recognise(visit, request, state, route) {
         Ok(caller) => answered.caller = caller,
         Err(failure) => {
-            answered.outcome = Err(failure);
+            let told = state.shield.request(visit.origin.ip).map_err(Denial::too_many_from_address);
+            answered.outcome = Err(told.map_or_else(|denial| Failure::Denied(Box::new(denial)), |()| failure));
             return answered;
         }
     }
@@ -141,8 +146,8 @@ fn shielded(visit: &Visit, state: &State, metered: bool, verdict: Result<Permit,
     if metered {
         state.shield.request(visit.origin.ip).map_err(Denial::too_many_from_address)?;
     }
-    if verdict.as_ref().is_err_and(|denial| matches!(denial.gate(), Gate::Key | Gate::Secret)) {
-        state.shield.failure(visit.origin.ip).map_err(Denial::too_many_from_address)?;
+    if metered && verdict.as_ref().is_err_and(|denial| matches!(denial.gate(), Gate::Key | Gate::Secret)) {
+        state.shield.failure(visit.origin.ip, visit.now).map_err(Denial::too_many_from_address)?;
     }
     verdict
 }
@@ -170,10 +175,11 @@ async fn carry_out(
         });
     };
     let settings = &state.app.config.server;
-    let body = match route.method {
-        Method::Get => actix_web::web::Bytes::new(),
+    let limit = if route.need == Need::Nobody { STRANGERS_BODY_BYTES } else { settings.max_body_bytes };
+    let (body, idempotency_key) = match route.method {
+        Method::Get => (Bytes::new(), None),
         Method::Post | Method::Put | Method::Delete => {
-            body::read(payload, settings.max_body_bytes, settings.body_timeout()).await?
+            (body::read(payload, limit, settings.body_timeout()).await?, idempotency_key(request.headers())?)
         }
     };
     let call = Call {
@@ -185,7 +191,7 @@ async fn carry_out(
         headers: request.headers().clone(),
         body,
         target: request.uri().path_and_query().map_or_else(|| visit.path.clone(), ToString::to_string),
-        idempotency_key: idempotency_key(request.headers())?,
+        idempotency_key,
         now: visit.now,
     };
     let work = AssertUnwindSafe(handler(call)).catch_unwind();
@@ -234,6 +240,11 @@ fn finish(visit: &Visit, state: &State, answered: Answered) -> HttpResponse {
         put(headers, HeaderName::from_static("x-ratelimit-reset"), &(window.resets_at.millis() / 1000).to_string());
     }
     if let Some(key) = caller.key() {
+        if let Some(replaced) = key.generation.replaced.filter(|_| gate.is_none()) {
+            // RFC 9745 and RFC 8594: this secret was replaced, and when it stops working.
+            put(headers, HeaderName::from_static("deprecation"), &format!("@{}", replaced.at.millis() / 1000));
+            put(headers, HeaderName::from_static("sunset"), &replaced.ends_at.http_date());
+        }
         log(visit, state, route, key, response.status(), gate);
     }
     response
@@ -328,10 +339,10 @@ fn log(visit: &Visit, state: &State, route: &'static Route, key: &KeyFacts, stat
         key_id: key.id,
         generation: key.generation.number,
         method: visit.method_name.clone(),
-        route: route.path,
+        route: Cow::Borrowed(route.path),
         path: visit.logged_path(),
         status: status.as_u16(),
-        gate: gate.map(Gate::as_str),
+        gate: gate.map(|gate| Cow::Borrowed(gate.as_str())),
         ip: ip.map(|ip| ip.to_string()),
         latency_us: i64::try_from(visit.started.elapsed().min(Duration::from_secs(86_400)).as_micros())
             .unwrap_or(i64::MAX),

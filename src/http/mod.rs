@@ -9,7 +9,6 @@ mod door;
 pub mod external;
 pub mod panel;
 mod query;
-mod rate_limit;
 mod server;
 mod shield;
 mod state;

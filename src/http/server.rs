@@ -1,16 +1,19 @@
 //! Listening, and stopping.
 
+use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::{Extensions, Server, ServerHandle};
+use actix_web::rt::net::{TcpStream, UnixStream};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, web};
 
 use super::door;
 use super::state::State;
 use crate::config::Listen;
+use crate::domain::addresses::Peer;
 
 /// Threads of each worker for slow reads: as many as there are slow readers to hand out.
 const BLOCKING_THREADS: usize = 4;
@@ -49,6 +52,7 @@ pub fn start(state: Data<State>) -> io::Result<Serving> {
     let (workers, listens) = (settings.workers(), settings.listen.clone());
     let mut server = HttpServer::new(move || App::new().app_data(state.clone()).default_service(web::to(door::serve)))
         .workers(workers)
+        .on_connect(note_peer)
         .worker_max_blocking_threads(BLOCKING_THREADS)
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
@@ -79,5 +83,17 @@ async fn forget_idle(state: Data<State>) {
     loop {
         minutes.tick().await;
         state.forget_idle();
+    }
+}
+
+/// Remembers who is at the other end while that can still be asked: after a reset the system no longer knows, and a TCP
+/// peer without an address must not be taken for a Unix socket's, which is trusted.
+fn note_peer(connection: &dyn Any, data: &mut Extensions) {
+    let peer = match connection.downcast_ref::<TcpStream>() {
+        Some(stream) => stream.peer_addr().ok().map(|address| Peer::Ip(address.ip())),
+        None => connection.is::<UnixStream>().then_some(Peer::UnixSocket),
+    };
+    if let Some(peer) = peer {
+        data.insert(peer);
     }
 }

@@ -1,30 +1,69 @@
 //! What one address may ask without a valid credential (contract: keys.md, Neighbours). IPv6 counts by /64.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
 
 use actix_governor::governor::clock::{Clock, DefaultClock};
 use actix_governor::governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::domain::addresses::per_ip_bucket;
+use crate::domain::time::Timestamp;
 
 /// Addresses remembered at once. Beyond it strangers share one bucket, so that their number cannot grow our memory.
 const REMEMBERED: usize = 100_000;
 
+/// The bucket of an address; `None` is that of all whose address is unknown or for whom there is no place.
+type Bucket = Option<IpAddr>;
+
 #[derive(Debug)]
-struct PerAddress {
+pub struct Shield {
+    requests: Requests,
+    failures: Failures,
+}
+
+impl Shield {
+    pub fn new(requests_per_minute: u32, failures_per_minute: u32) -> Self {
+        Self {
+            requests: Requests::new(requests_per_minute),
+            failures: Failures { per_minute: failures_per_minute, counts: Mutex::default() },
+        }
+    }
+
+    /// Counts a request that no valid key stands behind; on refusal says after how many seconds to come back.
+    pub fn request(&self, ip: Option<IpAddr>) -> Result<(), i64> {
+        self.requests.check(ip)
+    }
+
+    /// Counts a credential that opened nothing; beyond the limit such ones are refused for a minute.
+    pub fn failure(&self, ip: Option<IpAddr>, now: Timestamp) -> Result<(), i64> {
+        self.failures.check(ip, now)
+    }
+
+    /// Drops addresses that no longer matter.
+    pub fn forget_idle(&self, now: Timestamp) {
+        if let Some(limiter) = &self.requests.limiter {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
+        self.failures.forget_idle(now);
+    }
+}
+
+#[derive(Debug)]
+struct Requests {
     /// `None`: off.
-    limiter: Option<DefaultKeyedRateLimiter<Option<IpAddr>>>,
+    limiter: Option<DefaultKeyedRateLimiter<Bucket>>,
     clock: DefaultClock,
 }
 
-impl PerAddress {
+impl Requests {
     fn new(per_minute: u32) -> Self {
         let limiter = NonZeroU32::new(per_minute).map(|quota| RateLimiter::keyed(Quota::per_minute(quota)));
         Self { limiter, clock: DefaultClock::default() }
     }
 
-    /// Counts one; on refusal says after how many seconds to come back.
     fn check(&self, ip: Option<IpAddr>) -> Result<(), i64> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
         let bucket = ip.map(per_ip_bucket).filter(|_| limiter.len() < REMEMBERED);
@@ -33,38 +72,102 @@ impl PerAddress {
             i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).saturating_add(1)
         })
     }
-
-    fn forget_idle(&self) {
-        if let Some(limiter) = &self.limiter {
-            limiter.retain_recent();
-            limiter.shrink_to_fit();
-        }
-    }
 }
 
+/// Not a leaking bucket: that would let one guess through every few seconds.
 #[derive(Debug)]
-pub struct Shield {
-    requests: PerAddress,
-    failures: PerAddress,
+struct Failures {
+    /// 0: off.
+    per_minute: u32,
+    counts: Mutex<HashMap<Bucket, Failed>>,
 }
 
-impl Shield {
-    pub fn new(requests_per_minute: u32, failures_per_minute: u32) -> Self {
-        Self { requests: PerAddress::new(requests_per_minute), failures: PerAddress::new(failures_per_minute) }
+#[derive(Debug, Clone, Copy)]
+struct Failed {
+    count: u32,
+    /// When the count begins anew: a minute after its first failure, or after the one that was too many.
+    until: Timestamp,
+}
+
+impl Failures {
+    fn check(&self, ip: Option<IpAddr>, now: Timestamp) -> Result<(), i64> {
+        if self.per_minute == 0 {
+            return Ok(());
+        }
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = ip.map(per_ip_bucket);
+        let bucket = bucket.filter(|_| counts.len() < REMEMBERED || counts.contains_key(&bucket));
+        let minute = now.plus_millis(Timestamp::MINUTE);
+        let failed = counts.entry(bucket).or_insert(Failed { count: 0, until: minute });
+        if failed.until <= now || failed.until > minute {
+            *failed = Failed { count: 0, until: minute };
+        }
+        failed.count = failed.count.saturating_add(1);
+        if failed.count <= self.per_minute {
+            return Ok(());
+        }
+        if failed.count == self.per_minute.saturating_add(1) {
+            failed.until = minute;
+        }
+        Err((failed.until.millis() - now.millis() + Timestamp::SECOND - 1) / Timestamp::SECOND)
     }
 
-    /// Counts a request that no valid key stands behind.
-    pub fn request(&self, ip: Option<IpAddr>) -> Result<(), i64> {
-        self.requests.check(ip)
+    fn forget_idle(&self, now: Timestamp) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.retain(|_, failed| failed.until > now);
+        counts.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn ip(number: u32) -> Option<IpAddr> {
+        Some(IpAddr::from(number.to_be_bytes()))
     }
 
-    /// Counts a credential that opened nothing; beyond the limit the address waits out the minute.
-    pub fn failure(&self, ip: Option<IpAddr>) -> Result<(), i64> {
-        self.failures.check(ip).map_err(|seconds| seconds.max(60))
+    #[test]
+    fn after_too_many_failures_the_address_waits_a_whole_minute_however_often_it_asks() {
+        let shield = Shield::new(0, 20);
+        for _ in 0..20 {
+            assert_eq!(shield.failure(ip(1), NOW), Ok(()));
+        }
+        for second in 0..60 {
+            let now = NOW.plus_millis(second * Timestamp::SECOND);
+            assert_eq!(shield.failure(ip(1), now), Err(60 - second));
+        }
+        assert_eq!(shield.failure(ip(2), NOW), Ok(()), "its neighbour is not meant");
+        assert_eq!(shield.failure(ip(1), NOW.plus_millis(Timestamp::MINUTE)), Ok(()));
     }
 
-    pub fn forget_idle(&self) {
-        self.requests.forget_idle();
-        self.failures.forget_idle();
+    #[test]
+    fn addresses_of_one_ipv6_network_count_together() {
+        let shield = Shield::new(0, 1);
+        let address = |text: &str| Some(text.parse().unwrap());
+        assert_eq!(shield.failure(address("2001:db8::1"), NOW), Ok(()));
+        assert!(shield.failure(address("2001:db8::2"), NOW).is_err());
+        assert_eq!(shield.failure(address("2001:db8:0:1::1"), NOW), Ok(()));
+    }
+
+    #[test]
+    fn a_million_addresses_take_no_more_memory_than_the_remembered_ones() {
+        let shield = Shield::new(300, 20);
+        for number in 0..1_000_000 {
+            assert!(shield.request(ip(number)).is_ok() || number > 0);
+            assert!(shield.failure(ip(number), NOW).is_ok() || number > 0);
+        }
+        assert!(shield.failures.counts.lock().unwrap().len() <= REMEMBERED + 1);
+        assert!(shield.requests.limiter.as_ref().unwrap().len() <= REMEMBERED + 1);
+        shield.forget_idle(NOW.plus_millis(2 * Timestamp::MINUTE));
+        assert!(shield.failures.counts.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn zero_is_off() {
+        let shield = Shield::new(0, 0);
+        assert!((0..1_000).all(|_| shield.request(None).is_ok() && shield.failure(None, NOW).is_ok()));
     }
 }

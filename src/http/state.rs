@@ -3,24 +3,23 @@
 use std::sync::Arc;
 
 use crate::app::{App, LastUses};
+use crate::limits::KeyLimits;
 use crate::store::request_logs::RequestLogs;
 
-use super::rate_limit::KeyLimits;
 use super::shield::Shield;
 
 #[derive(Debug)]
 pub struct State {
     pub app: Arc<App>,
     pub logs: Arc<RequestLogs>,
-    pub limits: KeyLimits,
+    pub limits: Arc<KeyLimits>,
     pub shield: Shield,
     pub uses: Arc<LastUses>,
 }
 
 impl State {
-    pub fn new(app: Arc<App>, logs: Arc<RequestLogs>, uses: Arc<LastUses>) -> Self {
+    pub fn new(app: Arc<App>, logs: Arc<RequestLogs>, uses: Arc<LastUses>, limits: Arc<KeyLimits>) -> Self {
         let settings = &app.config.limits;
-        let limits = KeyLimits::new(settings.per_key_per_minute);
         let shield = Shield::new(settings.per_ip_per_minute, settings.failures_per_minute);
         Self { app, logs, limits, shield, uses }
     }
@@ -28,6 +27,6 @@ impl State {
     /// Drops counts that no longer matter; once a minute.
     pub fn forget_idle(&self) {
         self.limits.forget_idle(self.app.now());
-        self.shield.forget_idle();
+        self.shield.forget_idle(self.app.now());
     }
 }

@@ -11,6 +11,7 @@ use super::state::State;
 use crate::config::ClientIpHeader;
 use crate::crypto::random;
 use crate::domain::addresses::{ForwardingHeader, Peer, client_ip};
+use crate::domain::encoding;
 use crate::domain::policy::Origin;
 use crate::domain::routes::{Method, Surface};
 use crate::domain::time::Timestamp;
@@ -66,8 +67,7 @@ fn address(request: &HttpRequest, state: &State) -> Option<std::net::IpAddr> {
         ClientIpHeader::XForwardedFor => ForwardingHeader::XForwardedFor,
         ClientIpHeader::Forwarded => ForwardingHeader::Forwarded,
     };
-    // actix knows no address of a Unix-socket peer.
-    let peer = request.peer_addr().map_or(Peer::UnixSocket, |address| Peer::Ip(address.ip()));
+    let peer = *request.conn_data::<Peer>()?;
     let lines: Vec<_> = request.headers().get_all(header.name()).map(HeaderValue::as_bytes).collect();
     client_ip(peer, &settings.trusted_proxies, lines.into_iter(), header)
 }
@@ -80,7 +80,7 @@ fn request_id(headers: &HeaderMap) -> String {
     };
     match given.filter(plain) {
         Some(id) => id.to_owned(),
-        None => random::bytes::<8>().map_or_else(|_| "unknown".to_owned(), |bytes| random::hex(&bytes)),
+        None => random::bytes::<8>().map_or_else(|_| "unknown".to_owned(), |bytes| encoding::hex(&bytes)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What runs by the clock: the search index, last uses, retention. Never: actix, SQL.
+//! What runs by the clock: the search index, counts of limits, last uses, retention. Never: actix, SQL.
 
 mod retention;
 
@@ -11,6 +11,7 @@ use crate::actions;
 use crate::app::{App, LastUses};
 use crate::domain::error::AppError;
 use crate::domain::time::Timestamp;
+use crate::limits::KeyLimits;
 use crate::store;
 use crate::store::request_logs::RequestLogs;
 
@@ -31,6 +32,7 @@ pub struct On {
     pub app: Arc<App>,
     pub logs: Arc<RequestLogs>,
     pub uses: Arc<LastUses>,
+    pub limits: Arc<KeyLimits>,
 }
 
 /// The jobs' thread. Dropping it lets it finish its round and store what it still holds.
@@ -52,6 +54,7 @@ impl Jobs {
                 }
             }
             report("last uses", remember_uses(&on));
+            report("limits", store_limits(&on));
         };
         let thread = std::thread::Builder::new().name("jobs".to_owned()).spawn(run)?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
@@ -79,6 +82,7 @@ struct Rounds {
 impl Rounds {
     fn run(&mut self, on: &On) {
         report("search index", fill_search(on));
+        report("limits", store_limits(on));
         let now = on.app.now().millis();
         if is_due(&mut self.uses, now, LAST_USES_EVERY) {
             report("last uses", remember_uses(on));
@@ -107,6 +111,14 @@ fn report(job: &'static str, outcome: Result<(), AppError>) {
 fn fill_search(on: &On) -> Result<(), AppError> {
     while on.app.db.read(store::needs_search)? && on.app.db.write_blocking(|tx| store::fill_search(tx, INDEX_CHUNK))? {}
     Ok(())
+}
+
+fn store_limits(on: &On) -> Result<(), AppError> {
+    let changed = on.limits.take_changed();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    on.app.db.write_blocking(move |tx| actions::keys::store_counts(tx, &changed))
 }
 
 fn remember_uses(on: &On) -> Result<(), AppError> {

@@ -13,7 +13,10 @@ const INSERT: &str = "
 
 pub fn insert(tx: &WriteTx<'_>, permit: &Permit, now: Timestamp, change: &Change) -> Result<(), AppError> {
     let (kind, user, key, name) = match permit.actor() {
-        Actor::Key { id, owner, owner_name, .. } => ("key", Some(owner.0), Some(id.0), owner_name.as_str()),
+        Actor::Key(key) => {
+            let owner = key.owner.as_ref();
+            ("key", owner.map(|owner| owner.id.0), Some(key.id.0), owner.map_or("", |owner| owner.username.as_str()))
+        }
         Actor::Operator { name } => ("operator", None, None, name.as_str()),
         Actor::Setup { user, name } => ("setup", Some(user.0), None, name.as_str()),
         Actor::System | Actor::Nobody => ("system", None, None, "panel"),

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod counters;
 mod engine;
 pub mod idempotency;
+pub mod key_usage;
 pub mod keys;
 pub mod list_sql;
 pub mod meta;
@@ -22,6 +23,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
@@ -32,6 +34,7 @@ pub use engine::migrate::File as SchemaFile;
 pub use engine::search::{fill as fill_search, needs_filling as needs_search};
 pub use engine::writer::QUEUE;
 
+use engine::connection::OpenFile;
 use engine::writer::Writer;
 use engine::{connection, migrate};
 
@@ -129,6 +132,9 @@ pub struct Db {
     fast: Pool,
     slow: Pool,
     writer: Writer,
+    file: OpenFile,
+    /// A write failed for want of a usable disk, and none has succeeded since that proves the opposite.
+    failing: AtomicBool,
 }
 
 impl fmt::Debug for Db {
@@ -145,10 +151,11 @@ impl Db {
         connection::prepare_file(path)?;
         let mut first = connection::open(path, options.synchronous)?;
         migrate::run(&mut first, SchemaFile::Main)?;
+        connection::keep_to_owner(path)?;
         let writer = Writer::start(path, options.synchronous, options.queue)?;
         let fast = connection::readers(path, options.fast_readers)?;
         let slow = connection::readers(path, options.slow_readers)?;
-        Ok(Self { fast, slow, writer })
+        Ok(Self { fast, slow, writer, file: OpenFile::of(path)?, failing: AtomicBool::new(false) })
     }
 
     /// Reads from one snapshot. For what costs microseconds: it runs on the caller's thread.
@@ -168,7 +175,11 @@ impl Db {
         T: Send + 'static,
         F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send + 'static,
     {
-        self.writer.submit(work)?.await.unwrap_or_else(|_| Err(lost()))
+        let outcome = match self.writer.submit(work) {
+            Ok(waiting) => waiting.await.unwrap_or_else(|_| Err(lost())),
+            Err(error) => Err(error),
+        };
+        self.note(outcome)
     }
 
     /// `write` for the command line and for threads of our own; panics inside an async runtime.
@@ -177,7 +188,33 @@ impl Db {
         T: Send + 'static,
         F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send + 'static,
     {
-        self.writer.submit(work)?.blocking_recv().unwrap_or_else(|_| Err(lost()))
+        let outcome = match self.writer.submit(work) {
+            Ok(waiting) => waiting.blocking_recv().unwrap_or_else(|_| Err(lost())),
+            Err(error) => Err(error),
+        };
+        self.note(outcome)
+    }
+
+    /// Whether the database can be read and written. After a write that failed for want of a disk it is tried with a
+    /// write that changes something: an empty one would succeed on a full disk.
+    pub async fn check(&self) -> Result<(), AppError> {
+        self.file.check()?;
+        match self.read(meta::find_key_check)? {
+            Some(_) => {}
+            None => return Err(AppError::Unavailable("the database has lost its first row".to_owned())),
+        }
+        if self.failing.load(Ordering::Relaxed) {
+            self.write(meta::beat).await?;
+            self.failing.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn note<T>(&self, outcome: Result<T, AppError>) -> Result<T, AppError> {
+        if let Err(AppError::Unavailable(_)) = outcome {
+            self.failing.store(true, Ordering::Relaxed);
+        }
+        outcome
     }
 }
 

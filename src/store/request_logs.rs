@@ -1,6 +1,7 @@
 //! `api_key_logs`, in a file of its own with its own thread: logging never delays or fails a request. A bounded queue
 //! feeds batches; what does not fit is dropped and counted.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,10 +9,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Row, TransactionBehavior};
 
 use super::engine::{connection, migrate};
 use super::{OpenError, SchemaFile, Synchronous};
+use crate::domain::keys::KeyId;
 use crate::domain::request_logs::RequestLog;
 use crate::domain::time::Timestamp;
 
@@ -34,6 +36,12 @@ const DELETE_OLDER: &str = "
     DELETE FROM api_key_logs WHERE id IN (SELECT id FROM api_key_logs WHERE at < ?1 ORDER BY at LIMIT ?2)";
 const DELETE_UPTO: &str = "
     DELETE FROM api_key_logs WHERE id IN (SELECT id FROM api_key_logs WHERE id <= ?1 ORDER BY id LIMIT ?2)";
+const LIST_OF_KEY: &str = "
+    SELECT at, key_id, generation, method, route, path, status, gate, ip, latency_us, request_id
+    FROM api_key_logs WHERE key_id = ?1 ORDER BY id DESC LIMIT ?2";
+const SUM_DROPPED: &str = "SELECT coalesce(sum(rows), 0) FROM dropped_logs";
+const NOTE_DROPPED: &str = "
+    INSERT INTO dropped_logs (hour, rows) VALUES (?1, ?2) ON CONFLICT (hour) DO UPDATE SET rows = rows + excluded.rows";
 const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM api_key_logs";
 
 enum Message {
@@ -63,6 +71,7 @@ impl RequestLogs {
         connection::prepare_file(path)?;
         let mut database = connection::open(path, Synchronous::Normal)?;
         migrate::run(&mut database, SchemaFile::Logs)?;
+        connection::keep_to_owner(path)?;
         let (queue, rows) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&dropped);
@@ -107,8 +116,48 @@ impl Drop for RequestLogs {
     }
 }
 
+/// The latest rows of a key, newest first. Reads the file on its own, beside a server that writes it.
+pub fn list(path: &Path, key: KeyId, limit: i64) -> Result<Vec<RequestLog>, OpenError> {
+    let Some(database) = open_to_read(path)? else { return Ok(Vec::new()) };
+    let mut statement = database.prepare(LIST_OF_KEY)?;
+    let rows = statement.query_map((key.0, limit), from_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Rows that could not be kept since the file was made.
+pub fn dropped(path: &Path) -> Result<i64, OpenError> {
+    let Some(database) = open_to_read(path)? else { return Ok(0) };
+    Ok(database.query_row(SUM_DROPPED, [], |row| row.get(0))?)
+}
+
+/// `None` where no server has made the file yet.
+fn open_to_read(path: &Path) -> Result<Option<Connection>, OpenError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let mut database = connection::open(path, Synchronous::Normal)?;
+    migrate::run(&mut database, SchemaFile::Logs)?;
+    Ok(Some(database))
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<RequestLog> {
+    Ok(RequestLog {
+        at: Timestamp(row.get(0)?),
+        key_id: KeyId(row.get(1)?),
+        generation: row.get(2)?,
+        method: row.get(3)?,
+        route: Cow::Owned(row.get(4)?),
+        path: row.get(5)?,
+        status: row.get(6)?,
+        gate: row.get::<_, Option<String>>(7)?.map(Cow::Owned),
+        ip: row.get(8)?,
+        latency_us: row.get(9)?,
+        request_id: row.get(10)?,
+    })
+}
+
 fn serve(database: &mut Connection, queue: &Receiver<Message>, dropped: &AtomicU64) {
-    let mut open = true;
+    let (mut open, mut noted) = (true, 0);
     while open && let Ok(first) = queue.recv() {
         let mut batch = Vec::new();
         let until = Instant::now() + BATCH_EVERY;
@@ -134,6 +183,15 @@ fn serve(database: &mut Connection, queue: &Receiver<Message>, dropped: &AtomicU
         if let Err(error) = write(database, &batch) {
             dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
             tracing::warn!(%error, rows = batch.len(), "request-log rows were dropped");
+        }
+        // Counted in the file as soon as it can be written again, so that an operator sees it later too.
+        let lost = dropped.load(Ordering::Relaxed);
+        if lost > noted
+            && let Some(at) = batch.last().map(|row| row.at)
+            && note_dropped(database, at, lost - noted).is_ok()
+        {
+            tracing::warn!(rows = lost - noted, "request-log rows were dropped: the queue was full or the disk failed");
+            noted = lost;
         }
     }
 }
@@ -162,6 +220,11 @@ fn write(database: &mut Connection, batch: &[RequestLog]) -> rusqlite::Result<()
         }
     }
     tx.commit()
+}
+
+fn note_dropped(database: &Connection, at: Timestamp, rows: u64) -> rusqlite::Result<()> {
+    let hour = at.millis() - at.millis().rem_euclid(Timestamp::HOUR);
+    database.prepare_cached(NOTE_DROPPED)?.execute((hour, i64::try_from(rows).unwrap_or(i64::MAX))).map(|_| ())
 }
 
 fn retain(database: &Connection, older_than: Timestamp, max_rows: i64) -> rusqlite::Result<()> {

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{KeyFacts, OwnerFacts};
-use crate::domain::keys::KeyId;
 use crate::domain::users::{Role, UserId};
 
 /// Where a request came from, for the audit row.
@@ -21,12 +20,7 @@ pub struct Origin {
 pub enum Actor {
     /// A stranger on an open route.
     Nobody,
-    Key {
-        id: KeyId,
-        display: String,
-        owner: UserId,
-        owner_name: String,
-    },
+    Key(Arc<KeyFacts>),
     /// Somebody with a shell on the box.
     Operator {
         name: String,
@@ -62,23 +56,38 @@ impl Permit {
         Self { actor: Actor::Nobody, role: Role::User, rows: Rows::Nobodys, origin }
     }
 
-    pub(super) fn of_key(key: &KeyFacts, owner: &OwnerFacts, origin: Arc<Origin>) -> Self {
-        let actor = Actor::Key {
-            id: key.id,
-            display: key.display.clone(),
-            owner: owner.id,
-            owner_name: owner.username.clone(),
-        };
+    pub(super) fn of_key(key: Arc<KeyFacts>, owner: &OwnerFacts, origin: Arc<Origin>) -> Self {
         let rows = match owner.role {
             Role::Admin => Rows::All,
             Role::Reseller => Rows::OfReseller(owner.id),
             Role::User => Rows::OfUser(owner.id),
         };
-        Self { actor, role: owner.role, rows, origin }
+        Self { role: owner.role, rows, origin, actor: Actor::Key(key) }
     }
 
     pub fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// The key that acts, where one does.
+    pub fn key(&self) -> Option<&KeyFacts> {
+        match &self.actor {
+            Actor::Key(key) => Some(key),
+            Actor::Nobody | Actor::Operator { .. } | Actor::Setup { .. } | Actor::System => None,
+        }
+    }
+
+    /// The user in whose name it is done, where there is one.
+    pub fn user(&self) -> Option<UserId> {
+        match &self.actor {
+            Actor::Key(key) => key.owner.as_ref().map(|owner| owner.id),
+            Actor::Setup { user, .. } => Some(*user),
+            Actor::Nobody | Actor::Operator { .. } | Actor::System => None,
+        }
+    }
+
+    pub fn is_operator(&self) -> bool {
+        matches!(self.actor, Actor::Operator { .. })
     }
 
     pub fn role(&self) -> Role {
@@ -104,7 +113,7 @@ impl Permit {
     /// Under whom an `Idempotency-Key` is kept: the key's id, or the user's for a session.
     pub fn idempotency_caller(&self) -> Option<String> {
         match &self.actor {
-            Actor::Key { id, .. } => Some(format!("key:{id}")),
+            Actor::Key(key) => Some(format!("key:{}", key.id)),
             Actor::Nobody | Actor::Operator { .. } | Actor::Setup { .. } | Actor::System => None,
         }
     }

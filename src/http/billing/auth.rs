@@ -9,5 +9,9 @@ use crate::http::visit;
 pub fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Edge> {
     let key = visit::single(headers, &HeaderName::from_static("x-api-key"), "X-API-Key is given twice")?;
     let secret = visit::single(headers, &HeaderName::from_static("x-api-secret"), "X-API-Secret is given twice")?;
-    Ok(if key.is_none() && secret.is_none() { Credential::Absent } else { Credential::Foreign })
+    Ok(match (key, secret) {
+        (None, None) => Credential::Absent,
+        (Some(key), Some(secret)) => Credential::Pair { key, secret },
+        (Some(_), None) | (None, Some(_)) => Credential::Foreign,
+    })
 }

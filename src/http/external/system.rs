@@ -6,7 +6,6 @@ use actix_web::http::StatusCode;
 use serde::Serialize;
 
 use super::envelope;
-use crate::actions;
 use crate::http::answer::{Answer, Reply};
 use crate::http::call::Call;
 
@@ -37,7 +36,7 @@ struct Explained {
 
 /// GET /api/v1/external/system/health
 pub async fn health(call: Call) -> Answer {
-    let usable = tokio::time::timeout(PATIENCE, call.read_slowly(actions::system::health)).await;
+    let usable = tokio::time::timeout(PATIENCE, call.state.app.db.check()).await;
     let (healthy, database) =
         if matches!(usable, Ok(Ok(()))) { ("healthy", "connected") } else { ("unhealthy", "unavailable") };
     let timestamp = call.now.rfc3339();

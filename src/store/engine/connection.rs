@@ -2,13 +2,14 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::Connection;
 
+use crate::domain::error::AppError;
 use crate::store::{OpenError, Synchronous};
 
 /// Distinct statements a connection keeps prepared.
@@ -54,8 +55,33 @@ pub fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Makes the file with mode 0600 where it is missing, and takes every right from others where it is not:
-/// SQLite gives its -wal and -shm files the mode of the database.
+/// Which file a path named when it was opened. What is written to one that was deleted or replaced since is lost.
+#[derive(Debug, Clone)]
+pub struct OpenFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl OpenFile {
+    pub fn of(path: &Path) -> Result<Self, OpenError> {
+        let failed = |cause: io::Error| OpenError::File { path: path.to_owned(), cause: cause.to_string() };
+        let metadata = fs::metadata(path).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
+    }
+
+    /// Fails where the path no longer names the file.
+    pub fn check(&self) -> Result<(), AppError> {
+        match fs::metadata(&self.path) {
+            Ok(metadata) if (metadata.dev(), metadata.ino()) == (self.device, self.inode) => Ok(()),
+            Ok(_) => Err(AppError::Unavailable("the database file was replaced while it was open".to_owned())),
+            Err(error) => Err(AppError::Unavailable(format!("the database file is gone: {error}"))),
+        }
+    }
+}
+
+/// Makes the file with mode 0600 where it is missing. One that is there must be a file; its rights are left alone until
+/// it is known to be ours.
 pub fn prepare_file(path: &Path) -> Result<(), OpenError> {
     let failed = |cause: io::Error| OpenError::File { path: path.to_owned(), cause: cause.to_string() };
     match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path) {
@@ -63,10 +89,24 @@ pub fn prepare_file(path: &Path) -> Result<(), OpenError> {
         Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
         Err(cause) => return Err(failed(cause)),
     }
-    let metadata = fs::metadata(path).map_err(failed)?;
-    let mode = metadata.permissions().mode();
-    if mode & 0o077 != 0 {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)).map_err(failed)?;
+    if fs::metadata(path).map_err(failed)?.is_file() {
+        Ok(())
+    } else {
+        Err(failed(io::Error::other("it is not a file")))
+    }
+}
+
+/// Takes every right from others. SQLite gives its -wal and -shm files the mode of the database.
+pub fn keep_to_owner(path: &Path) -> Result<(), OpenError> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let Ok(metadata) = fs::metadata(&name) else { continue };
+        let mode = metadata.permissions().mode();
+        if mode & 0o077 != 0 {
+            fs::set_permissions(&name, fs::Permissions::from_mode(mode & 0o700))
+                .map_err(|cause| OpenError::File { path: path.to_owned(), cause: cause.to_string() })?;
+        }
     }
     Ok(())
 }
@@ -132,7 +172,7 @@ mod tests {
         prepare_file(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
-        prepare_file(&path).unwrap();
+        keep_to_owner(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::domain::error::AppError;
+use crate::store::engine::connection::OpenFile;
 use crate::store::{OpenError, Synchronous, WriteTx, connection_error};
 
 /// Jobs that may wait; beyond it callers are told to come back.
@@ -29,6 +30,8 @@ trait Job: Send {
     /// Puts another outcome in the place of the job's own.
     fn fail(&mut self, error: AppError);
     fn answer(self: Box<Self>);
+    /// Whoever asked has given up, and was told so: doing it later would make that a lie.
+    fn is_abandoned(&self) -> bool;
 }
 
 struct Write<T, F> {
@@ -52,6 +55,10 @@ impl<T: Send, F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send> Job for Write<T
 
     fn fail(&mut self, error: AppError) {
         self.outcome = Some(Err(error));
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
     }
 
     fn answer(self: Box<Self>) {
@@ -85,10 +92,10 @@ impl Writer {
     pub fn start(path: &Path, synchronous: Synchronous, queue: usize) -> Result<Self, OpenError> {
         let connection = super::connection::open(path, synchronous)?;
         let (sender, receiver) = sync_channel(queue);
-        let wal = wal_of(path);
+        let (wal, file) = (wal_of(path), OpenFile::of(path)?);
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || serve(&connection, &receiver, &wal))
+            .spawn(move || serve(&connection, &receiver, &file, &wal))
             .map_err(|e| OpenError::File { path: path.to_owned(), cause: e.to_string() })?;
         Ok(Self { queue: Some(sender), thread: Some(thread) })
     }
@@ -122,7 +129,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, wal: &Path) {
+fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFile, wal: &Path) {
     while let Ok(first) = queue.recv() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -131,21 +138,35 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, wal: &Path) {
             group.push(next);
         }
         let idle = group.len() < GROUP;
-        carry_out(connection, group);
+        group.retain(|job| !job.is_abandoned());
+        if catch_unwind(AssertUnwindSafe(|| carry_out(connection, file, group))).is_err() {
+            roll_back(connection);
+            tracing::error!("a group of writes panicked");
+        }
         if idle {
             cut_back(connection, wal);
         }
     }
 }
 
-fn carry_out(connection: &Connection, mut group: Vec<Box<dyn Job>>) {
+fn carry_out(connection: &Connection, file: &OpenFile, mut group: Vec<Box<dyn Job>>) {
+    if let Err(error) = file.check() {
+        return refuse(group, &error);
+    }
+    if let Err(error) = execute(connection, "BEGIN IMMEDIATE") {
+        // Another process holds the lock for longer than anybody should: waiting again for each job would only add up.
+        tracing::warn!(%error, jobs = group.len(), "writes were sent away: the database is locked");
+        return refuse(group, &connection_error(&error));
+    }
     if let Err(error) = commit_together(connection, &mut group) {
         roll_back(connection);
         if group.len() > 1 {
             tracing::warn!(%error, jobs = group.len(), "a group of writes failed, each is tried alone");
         }
         for job in &mut group {
-            if let Err(error) = commit_together(connection, std::slice::from_mut(job)) {
+            let alone = std::slice::from_mut(job);
+            if let Err(error) = execute(connection, "BEGIN IMMEDIATE").and_then(|()| commit_together(connection, alone))
+            {
                 roll_back(connection);
                 tracing::error!(%error, "a write could not be committed");
                 job.fail(connection_error(&error));
@@ -157,8 +178,15 @@ fn carry_out(connection: &Connection, mut group: Vec<Box<dyn Job>>) {
     }
 }
 
+fn refuse(group: Vec<Box<dyn Job>>, error: &AppError) {
+    for mut job in group {
+        job.fail(error.clone());
+        job.answer();
+    }
+}
+
+/// Runs the jobs of an open transaction and commits it.
 fn commit_together(connection: &Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-    execute(connection, "BEGIN IMMEDIATE")?;
     for job in &mut *group {
         execute(connection, "SAVEPOINT job")?;
         let keep = job.run(connection);

@@ -1,0 +1,52 @@
+//! Minting: one rule for all styles.
+
+use serde_json::json;
+
+use super::columns;
+use crate::actions::audit::{self, Object};
+use crate::domain::error::{AppError, Conflict, Invalid};
+use crate::domain::keys::{KeyDraft, KeyId, NewKey, NewSecret, check_expiry};
+use crate::domain::policy::{Permit, escalation};
+use crate::store::{self, WriteTx};
+
+/// Stores a key whose secret was made before; the plaintext never comes here. `default_rate`: the configured requests a
+/// minute of a key without a limit of its own.
+pub fn mint(
+    tx: &WriteTx<'_>,
+    permit: &Permit,
+    draft: &KeyDraft,
+    secret: &NewSecret,
+    panel_id: Option<&str>,
+    default_rate: u32,
+) -> Result<KeyId, AppError> {
+    let owner = store::users::find_by_username(tx, permit, &draft.owner)?;
+    let owner = owner.ok_or_else(|| Invalid::new("user", "does not exist"))?;
+    draft.grants.check_owner(owner.role)?;
+    if !store::users::may_use_api(tx, owner.id)? {
+        return Err(AppError::Forbidden("API access is disabled for this account".to_owned()));
+    }
+    let settings = escalation::fill(permit, draft);
+    escalation::check(permit, &settings, default_rate)?;
+    settings.expires_at.map_or(Ok(()), |end| check_expiry("expires", end, draft.now))?;
+    if store::keys::count_living(tx, owner.id)? >= escalation::KEYS_OF_A_USER {
+        let text =
+            format!("{} has {} living keys already; revoke one first", owner.username, escalation::KEYS_OF_A_USER);
+        return Err(AppError::Conflict(Conflict::InTheWay(text)));
+    }
+    let new = NewKey {
+        owner: owner.id,
+        created_by: permit.user(),
+        panel_id: panel_id.map(str::to_owned),
+        display: secret.display.clone(),
+        hash: secret.hash,
+        settings,
+        now: draft.now,
+    };
+    let id = store::keys::insert(tx, permit, &new)?;
+    let mut after = columns(&new.settings);
+    after["style"] = json!(draft.grants.style().as_str());
+    after["owner"] = json!(owner.username);
+    after["display"] = json!(new.display);
+    audit::record(tx, permit, draft.now, Object { action: "keys.create", kind: "key", id: id.0 }, None, Some(&after))?;
+    Ok(id)
+}

@@ -1,0 +1,116 @@
+//! What the decision needs of a key, in one indexed join.
+
+use rusqlite::{Params, Row};
+
+use super::{damaged, grants};
+use crate::domain::addresses::AllowList;
+use crate::domain::error::AppError;
+use crate::domain::keys::{KeyId, SecretHash};
+use crate::domain::policy::{CreatorFacts, Generation, KeyFacts, OwnerFacts, Replaced};
+use crate::domain::time::Timestamp;
+use crate::domain::users::{Role, UserId};
+use crate::store::{ReadTx, store_error};
+
+macro_rules! select_facts {
+    ($rest:literal) => {
+        concat!(
+            "SELECT k.id, k.panel_id, k.display, k.scope, k.permissions, k.level, k.scopes, k.allowed_ips, ",
+            "k.rate_per_minute, k.rate_per_hour, k.rate_per_day, k.enabled, k.expires_at, k.revoked_at IS NOT NULL, ",
+            "x.generation, x.replaced_at, x.ends_at, ",
+            "u.id, u.username, u.role, u.status, u.deleted_at IS NULL, coalesce(u.can_use_api, p.can_use_api), ",
+            "c.username, c.role, c.status, x.secret_hash ",
+            "FROM api_key_secrets x JOIN api_keys k ON k.id = x.key_id JOIN users u ON u.id = k.user_id ",
+            "JOIN packages p ON p.id = u.package_id LEFT JOIN users c ON c.id = u.creator_id ",
+            $rest
+        )
+    };
+}
+const FIND: &str = select_facts!("WHERE x.secret_hash = ?1");
+const FIND_NEWEST: &str = select_facts!("WHERE x.key_id = ?1 ORDER BY x.generation DESC LIMIT 1");
+// The two generations that may be alive, and the one before: a dead one is told from a wrong one.
+const FIND_BY_NPK: &str =
+    select_facts!("WHERE k.display = ?1 AND k.style = 'billing' ORDER BY x.generation DESC LIMIT 3");
+
+/// Finds a key by the SHA-256 of a secret that is the whole key.
+pub fn find_facts(tx: &ReadTx<'_>, hash: &SecretHash) -> Result<Option<KeyFacts>, AppError> {
+    Ok(found(tx, FIND, [hash])?.pop().map(|(facts, _)| facts))
+}
+
+/// Finds a key with its newest generation.
+pub fn find_newest_facts(tx: &ReadTx<'_>, id: KeyId) -> Result<Option<KeyFacts>, AppError> {
+    Ok(found(tx, FIND_NEWEST, [id.0])?.pop().map(|(facts, _)| facts))
+}
+
+/// Finds a billing key by its identifier: each generation with its hash, newest first.
+pub fn find_facts_by_npk(tx: &ReadTx<'_>, npk: &str) -> Result<Vec<(KeyFacts, SecretHash)>, AppError> {
+    found(tx, FIND_BY_NPK, [npk])
+}
+
+fn found(
+    tx: &ReadTx<'_>,
+    statement: &'static str,
+    params: impl Params,
+) -> Result<Vec<(KeyFacts, SecretHash)>, AppError> {
+    let mut statement = tx.prepare(statement)?;
+    let mut rows = statement.query(params).map_err(|e| store_error(&e))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(|e| store_error(&e))? {
+        found.push((from_row(row)?, row.get(26).map_err(|e| store_error(&e))?));
+    }
+    Ok(found)
+}
+
+fn from_row(row: &Row<'_>) -> Result<KeyFacts, AppError> {
+    let engine = |e: rusqlite::Error| store_error(&e);
+    let id: i64 = row.get(0).map_err(engine)?;
+    let stored = || -> rusqlite::Result<_> { Ok((row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?)) };
+    let grants = grants(id, stored().map_err(engine)?)?;
+    let ips: String = row.get(7).map_err(engine)?;
+    let allowed_ips = AllowList::from_text(&ips).map_err(|_| damaged(id, "allowed_ips"))?;
+    let facts = || -> rusqlite::Result<KeyFacts> {
+        Ok(KeyFacts {
+            id: KeyId(id),
+            panel_id: row.get(1)?,
+            display: row.get(2)?,
+            grants,
+            allowed_ips,
+            rate_per_minute: row.get(8)?,
+            rate_per_hour: row.get(9)?,
+            rate_per_day: row.get(10)?,
+            enabled: row.get(11)?,
+            expires_at: row.get::<_, Option<i64>>(12)?.map(Timestamp),
+            revoked: row.get(13)?,
+            generation: Generation { number: row.get(14)?, replaced: replaced(row)? },
+            owner: owner(row)?,
+        })
+    };
+    facts().map_err(engine)
+}
+
+fn replaced(row: &Row<'_>) -> rusqlite::Result<Option<Replaced>> {
+    let (at, ends_at): (Option<i64>, Option<i64>) = (row.get(15)?, row.get(16)?);
+    Ok(at.zip(ends_at).map(|(at, ends_at)| Replaced { at: Timestamp(at), ends_at: Timestamp(ends_at) }))
+}
+
+fn owner(row: &Row<'_>) -> rusqlite::Result<Option<OwnerFacts>> {
+    let exists: bool = row.get(21)?;
+    let role: String = row.get(19)?;
+    let Some(role) = Role::parse(&role).filter(|_| exists) else { return Ok(None) };
+    let suspended = |column| -> rusqlite::Result<bool> { Ok(row.get::<_, String>(column)? != "active") };
+    let creator = match row.get::<_, Option<String>>(23)? {
+        Some(username) => {
+            let role: String = row.get(24)?;
+            let role = Role::parse(&role).unwrap_or(Role::User);
+            Some(CreatorFacts { username, role, suspended: suspended(25)? })
+        }
+        None => None,
+    };
+    Ok(Some(OwnerFacts {
+        id: UserId(row.get(17)?),
+        username: row.get(18)?,
+        role,
+        suspended: suspended(20)?,
+        api_access: row.get(22)?,
+        creator,
+    }))
+}
