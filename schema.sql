@@ -157,6 +157,7 @@ CREATE UNIQUE INDEX api_keys_by_npk ON api_keys (display) WHERE style = 'billing
 CREATE INDEX api_keys_by_display ON api_keys (display, id);
 CREATE INDEX api_keys_by_user ON api_keys (user_id, style, id);
 CREATE INDEX api_keys_by_style ON api_keys (style, id);
+CREATE INDEX api_keys_by_creator ON api_keys (created_by) WHERE created_by IS NOT NULL;
 
 -- Generations of a key's secret: the newest, and after a rotation the one before it until `ends_at`.
 CREATE TABLE api_key_secrets (

@@ -92,6 +92,10 @@ pub fn resolve(tx: &ReadTx<'_>, reference: &str) -> Result<Key, AppError> {
         _ if reference.is_empty() => return Err(AppError::NotFound(Noun::Key)),
         _ if hex => Reference::PanelId(reference),
         Ok(id) if digits => Reference::Id(id),
+        // Of a whole key only its beginning is known.
+        _ if reference.starts_with("pk_live_") || reference.starts_with("wsp_") => {
+            Reference::Prefix(reference.get(..keys::SHOWN).unwrap_or(reference))
+        }
         _ => Reference::Prefix(reference),
     };
     let mut found = store::keys::list_by_reference(tx, &meant)?;

@@ -1,11 +1,14 @@
 //! How a command speaks: data on stdout, everything else on stderr, and a failure says what to do.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
-use crate::domain::error::{AppError, Conflict};
+use crate::domain::error::{AppError, Conflict, Invalid};
 
 pub type Outcome = Result<(), Failure>;
 
@@ -14,11 +17,17 @@ pub type Outcome = Result<(), Failure>;
 pub struct Failure {
     why: String,
     remedy: String,
+    code: u8,
 }
 
 impl Failure {
     pub fn new(why: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { why: why.into(), remedy: remedy.into() }
+        Self { why: why.into(), remedy: remedy.into(), code: 1 }
+    }
+
+    /// Words that the command does not know: wrong usage, as the parser itself would say it.
+    pub fn usage(invalid: &Invalid) -> Self {
+        Self { code: 2, ..Self::new(invalid.to_string(), "Give another value; --help says what is allowed.") }
     }
 
     /// From a text whose second line is the remedy.
@@ -31,10 +40,10 @@ impl Failure {
         &self.why
     }
 
-    /// Prints itself on stderr and gives the exit code of a refusal.
+    /// Prints itself on stderr and gives its exit code.
     pub fn report(&self) -> ExitCode {
         say(&format!("panel: {}\n{}", self.why, self.remedy));
-        ExitCode::from(1)
+        ExitCode::from(self.code)
     }
 }
 
@@ -68,21 +77,25 @@ pub struct Output {
 
 impl Output {
     /// Prints one thing: as an object, or as `name: value` lines.
-    pub fn one(&self, value: &Value) -> Outcome {
+    pub fn one(&self, row: &impl Serialize) -> Outcome {
         if self.json {
-            return print(&pretty(value));
+            return print(&pretty(row));
         }
-        let lines = value.as_object().into_iter().flatten().map(|(name, value)| format!("{name}: {}", plain(value)));
+        let lines = cells(row).into_iter().map(|(name, value)| format!("{name}: {value}"));
         print(&lines.collect::<Vec<_>>().join("\n"))
     }
 
     /// Prints many things: as a bare array, or as a table.
-    pub fn many(&self, columns: &[&str], rows: &[Value]) -> Outcome {
+    pub fn many(&self, columns: &[&str], rows: &[impl Serialize]) -> Outcome {
         if self.json {
-            return print(&pretty(&Value::Array(rows.to_vec())));
+            return print(&pretty(&rows));
         }
         let mut table = vec![columns.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>()];
-        table.extend(rows.iter().map(|row| columns.iter().map(|name| plain(&row[*name])).collect()));
+        for row in rows {
+            let row = cells(row);
+            let cell = |column: &&str| row.iter().find(|(name, _)| name == column).map_or("-", |(_, value)| value);
+            table.push(columns.iter().map(|column| cell(column).to_owned()).collect());
+        }
         let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<_> = (0..columns.len()).map(width).collect();
         let line = |row: &Vec<String>| {
@@ -107,18 +120,52 @@ impl Output {
     }
 }
 
-fn pretty(value: &Value) -> String {
+fn pretty(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
-/// A value as a person reads it. Control characters that a row may hold do not reach the terminal.
-fn plain(value: &Value) -> String {
-    let text = match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+/// The fields of a row in their order, as a person reads them. They go through their JSON text, because a number's text
+/// (25.00) is part of what it says.
+fn cells(row: &impl Serialize) -> Vec<(String, String)> {
+    let text = serde_json::to_string(row).unwrap_or_default();
+    let fields: Fields = serde_json::from_str(&text).unwrap_or_default();
+    fields.0.into_iter().map(|(name, raw)| (name, plain(&raw))).collect()
+}
+
+/// A field as a person reads it. Control characters that a row may hold do not reach the terminal.
+fn plain(raw: &RawValue) -> String {
+    let text = match raw.get() {
+        "null" => "-".to_owned(),
+        text if text.starts_with('"') => serde_json::from_str(text).unwrap_or_default(),
+        text => text.to_owned(),
     };
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// An object whose fields keep order and text.
+#[derive(Default)]
+struct Fields(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Each)
+    }
 }
 
 /// Prints data on stdout; a reader that went away ends the command quietly.

@@ -12,7 +12,7 @@ use super::output::{Failure, Outcome, say};
 use super::owner;
 use crate::actions::{self, bootstrap};
 use crate::app::{App, Clock, LastUses};
-use crate::config::{Config, Log, LogFormat};
+use crate::config::{Config, Listen, Log, LogFormat};
 use crate::domain::policy;
 use crate::http::{self, State};
 use crate::jobs::{Jobs, On};
@@ -20,6 +20,10 @@ use crate::limits::KeyLimits;
 use crate::store::{self, request_logs::RequestLogs};
 
 pub fn run(config: Config) -> Outcome {
+    if config.server.tls_cert.is_some() {
+        let why = "server.tls_cert and server.tls_key are set, but this version does not speak TLS itself";
+        return Err(Failure::new(why, "Remove both and put a reverse proxy in front (server.trusted_proxies)."));
+    }
     owner::become_owner(&config.database.path)?;
     start_logging(&config.log);
     let logs_path = store::logs_path(&config.database.path);
@@ -44,8 +48,8 @@ async fn serve(state: Data<State>) -> std::io::Result<()> {
     let (mut term, mut interrupt, mut hangup) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let serving = http::start(state.clone())?;
-    let handle = serving.handle();
-    for address in &serving.addresses {
+    let (handle, addresses) = (serving.handle(), serving.addresses);
+    for address in &addresses {
         tracing::info!("listening on {address}");
     }
     notify(&[sd_notify::NotifyState::Ready]);
@@ -63,7 +67,14 @@ async fn serve(state: Data<State>) -> std::io::Result<()> {
         handle.stop(true).await;
     };
     actix_web::rt::spawn(stop);
-    serving.server.await
+    let served = serving.server.await;
+    for address in &addresses {
+        if let Listen::Unix(path) = address {
+            // It would look like a server that does not answer.
+            drop(std::fs::remove_file(path));
+        }
+    }
+    served
 }
 
 /// On a database whose administrator has no password yet, prints where to set one.

@@ -1,7 +1,8 @@
 //! `panel service …`.
 
 use clap::{Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::operator;
 use super::output::{Outcome, Output};
@@ -69,17 +70,40 @@ pub fn run(app: &App, output: Output, command: Command) -> Outcome {
             output.one(&json!({"id": id.0, "name": name}))
         }
         Command::List => {
-            let rows: Vec<_> = app.db.read(actions::services::list)?.iter().map(row).collect();
+            let services = app.db.read(actions::services::list)?;
+            let rows: Vec<_> = services.iter().map(Row::from).collect();
             let columns = ["id", "name", "download_speed", "upload_speed", "price", "period_value", "period_unit"];
             output.many(&columns, &rows)
         }
     }
 }
 
-fn row(service: &Service) -> Value {
-    json!({
-        "id": service.id.0, "name": service.name, "download_speed": service.download_speed,
-        "upload_speed": service.upload_speed, "price": service.price, "daily_quota": service.daily_quota,
-        "monthly_quota": service.monthly_quota, "period_value": service.period.value(), "period_unit": service.period.unit(),
-    })
+/// A service by the names of the admin surface.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: i64,
+    name: &'a str,
+    download_speed: i64,
+    upload_speed: i64,
+    price: Money,
+    daily_quota: i64,
+    monthly_quota: i64,
+    period_value: u32,
+    period_unit: &'static str,
+}
+
+impl<'a> From<&'a Service> for Row<'a> {
+    fn from(service: &'a Service) -> Self {
+        Self {
+            id: service.id.0,
+            name: &service.name,
+            download_speed: service.download_speed,
+            upload_speed: service.upload_speed,
+            price: service.price,
+            daily_quota: service.daily_quota,
+            monthly_quota: service.monthly_quota,
+            period_value: service.period.value(),
+            period_unit: service.period.unit(),
+        }
+    }
 }

@@ -172,36 +172,36 @@ impl fmt::Display for KeyFileError {
         match self {
             KeyFileError::Missing { path } => write!(
                 f,
-                "The key file {0} is not there. Put the one that belongs to this database back as {0}, mode 0600.",
+                "The key file {0} is not there.\nPut the one that belongs to this database back as {0}, mode 0600.",
                 path.display()
             ),
             KeyFileError::ReadableByOthers { path, mode } => write!(
                 f,
-                "The key file {0} has mode {mode:04o}, which lets others than its owner use it. Run: chmod 600 {0}",
+                "The key file {0} has mode {mode:04o}, which lets others than its owner use it.\nRun: chmod 600 {0}",
                 path.display()
             ),
             KeyFileError::NotAFile { path } => write!(
                 f,
-                "The key file {} is not a regular file. Move it away or set another path for the key file.",
+                "The key file {} is not a regular file.\nMove it away or set another path for the key file.",
                 path.display()
             ),
             KeyFileError::Damaged { path } => write!(
                 f,
-                "The key file {} is damaged: it must be one line, `panel-key-v1` and 64 hex digits. \
+                "The key file {} is damaged: it must be one line, `panel-key-v1` and 64 hex digits.\n\
                  Restore it from your export of the key.",
                 path.display()
             ),
             KeyFileError::OfAnotherVersion { path } => write!(
                 f,
-                "The key file {} is in a format that this version does not know. Start the version that wrote it.",
+                "The key file {} is in a format that this version does not know.\nStart the version that wrote it.",
                 path.display()
             ),
             KeyFileError::Unreadable { path, source } => {
-                write!(f, "The key file {} cannot be read: {source}. Run as the user who owns it.", path.display())
+                write!(f, "The key file {} cannot be read: {source}.\nRun as the user who owns it.", path.display())
             }
             KeyFileError::NotCreated { path, source } => write!(
                 f,
-                "The key file {} cannot be created: {source}. Make sure that its folder exists, belongs to the user who \
+                "The key file {} cannot be created: {source}.\nMake sure that its folder exists, belongs to the user who \
                  runs the panel and has room.",
                 path.display()
             ),

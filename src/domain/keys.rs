@@ -11,7 +11,7 @@ use super::text::is_unseen;
 use super::time::Timestamp;
 use super::users::{Role, UserId};
 
-pub use secret::{NewSecret, SecretHash, hash_of};
+pub use secret::{NewSecret, SHOWN, SecretHash, hash_of};
 pub use settings::{KeyDraft, KeySettings};
 pub use vocabulary::{BillingScope, Level, Permission, Scope, parse_permissions};
 

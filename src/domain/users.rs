@@ -91,7 +91,8 @@ impl Username {
 
 /// Folds a name to the form in which it is unique and found.
 pub fn fold(name: &str) -> String {
-    name.to_lowercase()
+    // Letter by letter: a whole word's lower case depends on where a letter stands (Greek sigma), a part of it must not.
+    name.chars().flat_map(char::to_lowercase).collect()
 }
 
 /// An e-mail address, checked for its shape only: whether it is somebody's, only a mail could tell.

@@ -10,8 +10,10 @@ use serde::de::DeserializeOwned;
 use super::answer::{Edge, Failure};
 use crate::domain::error::{AppError, Invalid};
 
-/// Reads the whole body. 413 beyond the limit, 408 when it takes longer than allowed.
-pub async fn read(mut payload: Payload, limit: usize, within: Duration) -> Result<Bytes, Failure> {
+/// Reads the whole body and takes it out of its place; one that was not read to its end stays there. 413 beyond the
+/// limit, 408 when it takes longer than allowed.
+pub async fn read(place: &mut Option<Payload>, limit: usize, within: Duration) -> Result<Bytes, Failure> {
+    let Some(payload) = place.as_mut() else { return Ok(Bytes::new()) };
     let all = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
@@ -23,7 +25,9 @@ pub async fn read(mut payload: Payload, limit: usize, within: Duration) -> Resul
         }
         Ok(body.freeze())
     };
-    Ok(tokio::time::timeout(within, all).await.unwrap_or(Err(Edge::BodyTimeout))?)
+    let body = tokio::time::timeout(within, all).await.unwrap_or(Err(Edge::BodyTimeout))?;
+    *place = None;
+    Ok(body)
 }
 
 /// A body without a Content-Type is read as JSON; one with another is refused, unless it is empty.
@@ -51,7 +55,9 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, AppError> {
     if text.first() != Some(&b'{') {
         return Err(AppError::Malformed("an object is expected".to_owned()));
     }
-    let mut parser = serde_json::Deserializer::from_slice(text);
+    // serde skips what it does not know without looking at it.
+    let text = std::str::from_utf8(text).map_err(|_| AppError::Malformed("it is not UTF-8".to_owned()))?;
+    let mut parser = serde_json::Deserializer::from_str(text);
     let parsed = serde_path_to_error::deserialize(&mut parser).map_err(|error| explain(&error))?;
     parser.end().map_err(|_| AppError::Malformed("something follows the object".to_owned()))?;
     Ok(parsed)

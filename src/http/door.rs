@@ -4,9 +4,12 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{Bytes, Data, Payload};
@@ -41,11 +44,38 @@ struct Answered {
 /// The one handler behind every path.
 pub async fn serve(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
     let visit = Visit::of(&request, &state);
-    let answered = answer(&visit, &request, payload, &state).await;
-    finish(&visit, &state, answered)
+    let mut payload = Some(payload);
+    let answered = answer(&visit, &request, &mut payload, &state).await;
+    let response = finish(&visit, &state, answered);
+    match payload {
+        // A dropped body without a length would be read to its end, which may never come; one that is still held when
+        // the answer has left makes the server close the connection.
+        Some(payload) if request.headers().contains_key(header::TRANSFER_ENCODING) => {
+            response.map_body(|_, body| BoxBody::new(Holding { body, _payload: payload }))
+        }
+        _ => response,
+    }
 }
 
-async fn answer(visit: &Visit, request: &HttpRequest, payload: Payload, state: &Data<State>) -> Answered {
+/// An answer that keeps the request's unread body until it has left.
+struct Holding {
+    body: BoxBody,
+    _payload: Payload,
+}
+
+impl MessageBody for Holding {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(cx)
+    }
+}
+
+async fn answer(visit: &Visit, request: &HttpRequest, payload: &mut Option<Payload>, state: &Data<State>) -> Answered {
     let found = routes::find(visit.method, &visit.path);
     let route = match &found {
         Found::Route(route, _) => route,
@@ -155,7 +185,7 @@ fn shielded(visit: &Visit, state: &State, metered: bool, verdict: Result<Permit,
 async fn carry_out(
     visit: &Visit,
     request: &HttpRequest,
-    payload: Payload,
+    payload: &mut Option<Payload>,
     state: &Data<State>,
     route: &'static Route,
     params: Params,

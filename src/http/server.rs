@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::dev::{Extensions, Server, ServerHandle};
@@ -30,7 +29,8 @@ const DRAIN_SECONDS: u64 = 10;
 /// A server that listens.
 pub struct Serving {
     pub server: Server,
-    pub addresses: Vec<SocketAddr>,
+    /// Where it listens, with the port that the system chose where the settings say 0.
+    pub addresses: Vec<Listen>,
 }
 
 impl std::fmt::Debug for Serving {
@@ -73,7 +73,11 @@ pub fn start(state: Data<State>) -> io::Result<Serving> {
         })?;
     }
     actix_web::rt::spawn(forget_idle(forgetful));
-    let addresses = server.addrs();
+    let bound = listens.iter().zip(server.addrs()).map(|(listen, address)| match listen {
+        Listen::Tcp(_) => Listen::Tcp(address),
+        Listen::Unix(path) => Listen::Unix(path.clone()),
+    });
+    let addresses = bound.collect();
     Ok(Serving { server: server.run(), addresses })
 }
 

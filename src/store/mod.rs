@@ -62,7 +62,7 @@ pub enum OpenError {
     Folder { folder: PathBuf, cause: String },
     File { path: PathBuf, cause: String },
     NetworkFileSystem { path: PathBuf, name: &'static str },
-    NotOurs,
+    NotOurs { path: PathBuf },
     NewerSchema { found: i64, known: i64 },
     Migration { from: i64, to: i64, cause: String },
     Engine(String),
@@ -92,9 +92,11 @@ impl fmt::Display for OpenError {
                 "The database {} is on a network file system ({name}), where its locks cannot be trusted.\nSet database.path to a local disk.",
                 path.display()
             ),
-            OpenError::NotOurs => {
-                f.write_str("This file is a database of another program.\nSet database.path to another file.")
-            }
+            OpenError::NotOurs { path } => write!(
+                f,
+                "The file {} is a database of another program, or none at all; it was left as it is.\nMove it away, or set database.path to another place.",
+                path.display()
+            ),
             OpenError::NewerSchema { found, known } => write!(
                 f,
                 "The database was written by a newer panel (schema {found}; this one knows up to {known}).\nInstall that version, or restore a backup made before the upgrade."
@@ -149,6 +151,7 @@ impl Db {
         let path = &options.path;
         connection::refuse_network_file_system(path)?;
         connection::prepare_file(path)?;
+        migrate::refuse_foreign_file(path)?;
         let mut first = connection::open(path, options.synchronous)?;
         migrate::run(&mut first, SchemaFile::Main)?;
         connection::keep_to_owner(path)?;

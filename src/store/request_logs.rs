@@ -69,6 +69,7 @@ impl std::fmt::Debug for RequestLogs {
 impl RequestLogs {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         connection::prepare_file(path)?;
+        migrate::refuse_foreign_file(path)?;
         let mut database = connection::open(path, Synchronous::Normal)?;
         migrate::run(&mut database, SchemaFile::Logs)?;
         connection::keep_to_owner(path)?;

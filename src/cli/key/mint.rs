@@ -8,7 +8,7 @@ use super::{Style, duration_millis, expiry, find, grants};
 use crate::actions;
 use crate::app::App;
 use crate::cli::operator;
-use crate::cli::output::{Outcome, Output, say};
+use crate::cli::output::{Failure, Outcome, Output, say};
 use crate::crypto::random;
 use crate::domain::addresses::AllowList;
 use crate::domain::encoding::hex;
@@ -56,7 +56,8 @@ impl Mint {
     pub fn run(self, app: &App, output: Output) -> Outcome {
         let style = self.style.into();
         let name = keys::parse_name("name", &self.name).map_err(AppError::from)?;
-        let given = grants(style, self.scopes.as_deref(), self.permissions.as_deref(), self.level.as_deref())?;
+        let given = grants(style, self.scopes.as_deref(), self.permissions.as_deref(), self.level.as_deref());
+        let given = given.map_err(|invalid| Failure::usage(&invalid))?;
         let ips = AllowList::parse("allow-ip", self.allow_ip.iter().map(String::as_str)).map_err(AppError::from)?;
         let draft = KeyDraft {
             allowed_ips: Some(ips),

@@ -9,7 +9,7 @@ use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::operator;
-use super::output::{Failure, Outcome, Output, say};
+use super::output::{Outcome, Output, say};
 use crate::actions;
 use crate::app::App;
 use crate::domain::error::{AppError, Invalid};
@@ -105,8 +105,8 @@ fn grants(
     scopes: Option<&str>,
     permissions: Option<&str>,
     level: Option<&str>,
-) -> Result<Grants, Failure> {
-    let wrong = |field, problem: &str| Err(AppError::from(Invalid::new(field, problem.to_owned())).into());
+) -> Result<Grants, Invalid> {
+    let wrong = |field, problem: &str| Err(Invalid::new(field, problem.to_owned()));
     match style {
         keys::Style::External if permissions.is_some() || level.is_some() => {
             wrong("scopes", "are what an external key has, not permissions or a level")
@@ -120,7 +120,7 @@ fn grants(
         }
         keys::Style::Panel => {
             let words = permissions.unwrap_or("read").split(',').map(str::trim);
-            let (list, warnings) = keys::parse_permissions("permissions", words).map_err(AppError::from)?;
+            let (list, warnings) = keys::parse_permissions("permissions", words)?;
             warnings.iter().for_each(|warning| say(warning));
             Ok(Grants::Panel(list))
         }
@@ -137,7 +137,7 @@ fn grants(
     }
 }
 
-fn billing_scopes(words: &str) -> Result<Vec<BillingScope>, AppError> {
+fn billing_scopes(words: &str) -> Result<Vec<BillingScope>, Invalid> {
     let mut scopes = Vec::new();
     for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
         let all = BillingScope::ALL.map(BillingScope::as_str).join(", ");

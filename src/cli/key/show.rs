@@ -7,6 +7,7 @@ use crate::actions;
 use crate::app::App;
 use crate::cli::output::{Failure, Outcome, Output, say};
 use crate::domain::keys::Key;
+use crate::domain::policy::Generation;
 use crate::domain::request_logs::RequestLog;
 use crate::domain::time::Timestamp;
 use crate::store::{self, request_logs};
@@ -24,14 +25,18 @@ pub fn show(app: &App, output: Output, reference: &str) -> Outcome {
         json!({"generation": generation.number, "replaced_at": replaced, "works_until": ends, "alive": !generation.is_dead(app.now())})
     });
     shown["generations"] = lines.collect();
-    shown["old_secret_used_by"] = old_users(&read(app, &key, LOOK_BACK)?, key.generation);
+    shown["old_secret_used_by"] = old_users(&read(app, &key, LOOK_BACK)?, &generations);
     output.one(&shown)
 }
 
-/// From where, and when last, secrets before the newest were used.
-fn old_users(logs: &[RequestLog], newest: i64) -> Value {
+/// From where, and when last, secrets were used after they had been replaced.
+fn old_users(logs: &[RequestLog], generations: &[Generation]) -> Value {
+    let replaced = |log: &RequestLog| {
+        let generation = generations.iter().find(|generation| generation.number == log.generation);
+        generation.and_then(|generation| generation.replaced).is_some_and(|replaced| log.at >= replaced.at)
+    };
     let mut users: Vec<(&RequestLog, usize)> = Vec::new();
-    for log in logs.iter().filter(|log| log.generation < newest) {
+    for log in logs.iter().filter(|log| replaced(log)) {
         match users.iter_mut().find(|(first, _)| first.ip == log.ip && first.generation == log.generation) {
             Some((_, calls)) => *calls += 1,
             None => users.push((log, 1)),

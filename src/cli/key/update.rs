@@ -64,6 +64,7 @@ impl Update {
             Some(text) => Some(Some(expiry(app, text)?)),
         };
         // Wrong words are refused before anything is written.
+        self.apply_grants(&mut key.settings.grants.clone()).map_err(|invalid| Failure::usage(&invalid))?;
         self.apply(&mut key.settings.clone(), expires)?;
         let (now, default_rate) = (app.now(), app.config.limits.per_key_per_minute);
         let work = move |tx: &WriteTx<'_>| {
@@ -94,7 +95,7 @@ impl Update {
         Ok(())
     }
 
-    fn apply_grants(&self, grants: &mut Grants) -> Result<(), AppError> {
+    fn apply_grants(&self, grants: &mut Grants) -> Result<(), Invalid> {
         let foreign = |field: &'static str, given: bool| {
             if given {
                 Err(Invalid::new(field, format!("is not for {} keys", grants.style().as_str())))

@@ -9,7 +9,7 @@ use crate::domain::encoding::{base64url, hex};
 pub type SecretHash = [u8; 32];
 
 /// How many characters of a key are shown after its creation.
-const SHOWN: usize = 12;
+pub const SHOWN: usize = 12;
 
 /// A key that was just made: the only place where its plaintext exists.
 #[derive(Debug)]

@@ -69,14 +69,13 @@ fn ask(caller: &Caller, route: &'static Route, ip: Option<IpAddr>, limits: &[Win
     evaluate(&Asked { caller, route, ip, limits, now: NOW }, origin())
 }
 
-fn lines(denial: &Denial) -> Vec<(Gate, Option<&str>, Option<&str>, Option<&str>)> {
-    let text = |text: &Option<String>| text.as_deref().map(str::to_owned);
-    let all: Vec<_> = denial.failing().map(|d| (d.gate, text(&d.need), text(&d.have), text(&d.fix))).collect();
-    all.into_iter().map(|(gate, need, have, fix)| (gate, leak(need), leak(have), leak(fix))).collect()
-}
+/// gate, need, have, fix.
+type Line = (Gate, Option<&'static str>, Option<&'static str>, Option<&'static str>);
 
-fn leak(text: Option<String>) -> Option<&'static str> {
-    text.map(|text| &*text.leak())
+fn lines(denial: &Denial) -> Vec<Line> {
+    // Leaked so that rows can be constants; a test's process is short.
+    let leak = |text: &Option<String>| text.as_deref().map(|text| &*text.to_owned().leak());
+    denial.failing().map(|denied| (denied.gate, leak(&denied.need), leak(&denied.have), leak(&denied.fix))).collect()
 }
 
 const OTHER: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 10, 203)));
@@ -126,8 +125,7 @@ fn the_secret_of_one_style_opens_no_other() {
 }
 
 /// One change that makes one gate fail, and what the refusal then says.
-type Row =
-    (Style, &'static dyn Fn(&mut KeyFacts), (Gate, Option<&'static str>, Option<&'static str>, Option<&'static str>));
+type Row = (Style, &'static dyn Fn(&mut KeyFacts), Line);
 
 fn set_owner(key: &mut KeyFacts, change: impl FnOnce(&mut OwnerFacts)) {
     change(key.owner.as_mut().unwrap());

@@ -80,6 +80,13 @@ impl OpenFile {
     }
 }
 
+/// The write-ahead log of a database.
+pub fn wal_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
 /// Makes the file with mode 0600 where it is missing. One that is there must be a file; its rights are left alone until
 /// it is known to be ours.
 pub fn prepare_file(path: &Path) -> Result<(), OpenError> {

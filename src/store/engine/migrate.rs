@@ -1,12 +1,17 @@
 //! Bringing a file to the current schema: a fresh one gets `schema.sql`, an older one its steps, a newer one is refused.
 
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::connection::wal_of;
 use crate::store::OpenError;
 
 const SCHEMA: &str = include_str!("../../../schema.sql");
 
-/// `panel` in ASCII, in the file's header: tells our database from somebody else's.
+/// `pane` in ASCII, in the file's header: tells our database from somebody else's.
 const APPLICATION_ID: i32 = 0x7061_6e65;
 
 /// Each step brings the schema from the version of its place (the first: 1) to the next. Append only.
@@ -73,6 +78,28 @@ fn to_current(connection: &mut Connection, schema: &str, steps: &[&str]) -> Resu
     Ok(found.is_none())
 }
 
+fn not_ours(path: impl AsRef<Path>) -> OpenError {
+    OpenError::NotOurs { path: path.as_ref().to_owned() }
+}
+
+/// Refuses a file that is not ours before anything of it is changed: opening it as a database would already do so. Of a
+/// file that is being made right now the header does not say yet whose it is; there the schema version decides.
+pub fn refuse_foreign_file(path: &Path) -> Result<(), OpenError> {
+    let mut header = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(100).read_to_end(&mut header));
+    read.map_err(|e| OpenError::File { path: path.to_owned(), cause: e.to_string() })?;
+    let magic = header.is_empty() || header.starts_with(b"SQLite format 3\0");
+    let number = |range: std::ops::Range<usize>| {
+        header.get(range).map_or(0, |bytes| bytes.iter().fold(0, |number, byte| number << 8 | i64::from(*byte)))
+    };
+    let (pages, id) = (number(28..32), number(68..72));
+    let unfinished = id == 0 && (pages <= 1 || wal_of(path).metadata().is_ok_and(|wal| wal.len() > 0));
+    if magic && (id == i64::from(APPLICATION_ID) || unfinished) {
+        return Ok(());
+    }
+    Err(not_ours(path))
+}
+
 /// The schema version of a database of ours; `None`: an empty file.
 fn version(connection: &Connection) -> Result<Option<i64>, OpenError> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -82,7 +109,7 @@ fn version(connection: &Connection) -> Result<Option<i64>, OpenError> {
     let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if id != APPLICATION_ID || version < 1 {
-        return Err(OpenError::NotOurs);
+        return Err(not_ours(connection.path().unwrap_or_default()));
     }
     Ok(Some(version))
 }
@@ -113,7 +140,7 @@ mod tests {
     fn somebody_elses_database_is_refused() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE theirs (x)").unwrap();
-        assert!(matches!(to_current(&mut connection, OLD, &[]), Err(OpenError::NotOurs)));
+        assert!(matches!(to_current(&mut connection, OLD, &[]), Err(OpenError::NotOurs { .. })));
     }
 
     #[test]

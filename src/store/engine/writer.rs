@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::domain::error::AppError;
-use crate::store::engine::connection::OpenFile;
+use crate::store::engine::connection::{OpenFile, wal_of};
 use crate::store::{OpenError, Synchronous, WriteTx, connection_error};
 
 /// Jobs that may wait; beyond it callers are told to come back.
@@ -215,12 +215,6 @@ fn roll_back(connection: &Connection) {
     {
         tracing::error!(%error, "a transaction could not be rolled back");
     }
-}
-
-fn wal_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    PathBuf::from(name)
 }
 
 /// Readers can keep the log from being cut back, so this gives up quickly and tries again after a later group.

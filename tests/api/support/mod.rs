@@ -1,0 +1,238 @@
+//! A server of each test's own, started as `panel serve` starts it, and the one way to call it.
+
+mod answer;
+mod raw;
+mod request;
+mod rows;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use actix_web::web::Data;
+use panel::app::{App, Clock, LastUses};
+use panel::config::{Config, Listen, Synchronous};
+use panel::domain::time::Timestamp;
+use panel::http::{self, State};
+use panel::jobs::{Jobs, On};
+use panel::limits::KeyLimits;
+use panel::store::{self, request_logs::RequestLogs};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+pub use answer::Answer;
+pub use raw::Connection;
+pub use request::{Key, Request};
+pub use rows::NewKey;
+
+pub const SUBSCRIBERS: &str = "/api/v1/external/subscribers";
+pub const HEALTH: &str = "/api/v1/external/system/health";
+
+/// Longer than anything here may take, so that a hang is a failure and not a wait.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a server is started with.
+pub struct Plan {
+    config: Config,
+    clock: Clock,
+    jobs: bool,
+}
+
+impl Plan {
+    /// Limits are off: only the tests that are about them want them.
+    pub fn new() -> Self {
+        let mut config = Config::default();
+        config.server.listen = vec![Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))];
+        config.server.workers = 2;
+        config.metrics.listen = None;
+        config.limits.per_ip_per_minute = 0;
+        config.limits.per_key_per_minute = 0;
+        config.limits.failures_per_minute = 0;
+        // No test cuts the power, and a sync for each commit is most of the suite's time.
+        config.database.synchronous = Synchronous::Normal;
+        Self { config, clock: Clock::default(), jobs: true }
+    }
+
+    pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Time stands still at this instant until the test moves it.
+    pub fn at(mut self, instant: &str) -> Self {
+        self.clock = Clock::standing_at(instant_of(instant));
+        self
+    }
+
+    pub fn without_jobs(mut self) -> Self {
+        self.jobs = false;
+        self
+    }
+
+    pub async fn spawn(self) -> TestApp {
+        TestApp::start(self).await
+    }
+}
+
+pub fn instant_of(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap_or_else(|| panic!("{text} is no instant"))
+}
+
+/// What the server's thread hands over once it listens.
+struct Started {
+    address: SocketAddr,
+    panel: Arc<App>,
+}
+
+pub struct TestApp {
+    pub address: SocketAddr,
+    /// The application behind the server, for what a test prepares through actions.
+    pub panel: Arc<App>,
+    clock: Clock,
+    client: reqwest::Client,
+    database: PathBuf,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    folder: TempDir,
+}
+
+impl fmt::Debug for TestApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TestApp at {}", self.address)
+    }
+}
+
+impl TestApp {
+    pub async fn spawn() -> Self {
+        Plan::new().spawn().await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Plan::new().config(change).spawn().await
+    }
+
+    pub async fn at(instant: &str) -> Self {
+        Plan::new().at(instant).spawn().await
+    }
+
+    async fn start(plan: Plan) -> Self {
+        let folder = TempDir::new().unwrap();
+        let database = folder.path().join("panel.db");
+        let Plan { mut config, clock, jobs } = plan;
+        config.database.path.clone_from(&database);
+        let (stop, stopped) = oneshot::channel();
+        let (ready, started) = channel();
+        let of_server = clock.clone();
+        let thread = std::thread::Builder::new()
+            .name("server".to_owned())
+            .spawn(move || serve(config, of_server, jobs, &ready, stopped))
+            .unwrap();
+        let Started { address, panel } =
+            tokio::task::spawn_blocking(move || started.recv_timeout(PATIENCE).expect("the server did not start"))
+                .await
+                .unwrap();
+        // A proxy of the machine's environment must not stand between.
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        Self { address, panel, clock, client, database, stop: Some(stop), thread: Some(thread), folder }
+    }
+
+    pub fn move_to(&self, instant: &str) {
+        self.clock.move_to(instant_of(instant));
+    }
+
+    /// Stops the server in its own order; the database can still be looked into.
+    pub fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking(), "the server's thread panicked");
+        }
+    }
+
+    /// Every call goes through here, and every answer is held to what the contract says of all of them.
+    pub async fn call(&self, request: Request) -> Answer {
+        let method = reqwest::Method::from_bytes(request.method.as_bytes()).unwrap();
+        let mut builder = self.client.request(method, format!("http://{}{}", self.address, request.target));
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value.as_slice());
+        }
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
+        }
+        let response = builder.send().await.unwrap_or_else(|e| panic!("{request}: no answer: {e:?}"));
+        let status = response.status().as_u16();
+        let headers =
+            response.headers().iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+        let body = response.bytes().await.unwrap_or_else(|e| panic!("{request}: a broken body: {e:?}"));
+        Answer::checked(&request, status, headers, &body)
+    }
+
+    /// Every file of the database's folder, whole.
+    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap().map(Result::unwrap);
+        files
+            .map(|file| (file.file_name().to_string_lossy().into_owned(), std::fs::read(file.path()).unwrap()))
+            .collect()
+    }
+
+    pub async fn get(&self, target: &str, key: &Key) -> Answer {
+        self.call(Request::new("GET", target).key(key)).await
+    }
+
+    pub async fn post(&self, target: &str, key: &Key, body: Value) -> Answer {
+        self.call(Request::new("POST", target).key(key).json(&body)).await
+    }
+
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.address)
+    }
+
+    /// Asks until the answer is yes.
+    pub async fn eventually(&self, what: &str, within: Duration, is_so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(began.elapsed() < within, "{what}: not so after {within:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// What `panel serve` does between its first line and its last.
+fn serve(config: Config, clock: Clock, with_jobs: bool, ready: &Sender<Started>, stopped: oneshot::Receiver<()>) {
+    let logs_path = store::logs_path(&config.database.path);
+    let app = Arc::new(App::open(config, clock).unwrap());
+    let logs = Arc::new(RequestLogs::open(&logs_path).unwrap());
+    let uses = Arc::new(LastUses::default());
+    let limits = Arc::new(KeyLimits::new(app.config.limits.per_key_per_minute));
+    limits.restore(app.db.read(store::key_usage::list).unwrap());
+    let on =
+        On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
+    let jobs = with_jobs.then(|| Jobs::start(on).unwrap());
+    let panel = Arc::clone(&app);
+    let state = Data::new(State::new(app, logs, uses, limits));
+    actix_web::rt::System::new().block_on(async {
+        let serving = http::start(state).unwrap();
+        let handle = serving.handle();
+        let Some(Listen::Tcp(address)) = serving.addresses.first().cloned() else { panic!("no TCP address") };
+        actix_web::rt::spawn(async move {
+            // The other end is dropped, never sent.
+            drop(stopped.await);
+            handle.stop(false).await;
+        });
+        // The test may have given up meanwhile.
+        drop(ready.send(Started { address, panel }));
+        serving.server.await.unwrap();
+    });
+    drop(jobs);
+}

@@ -1,0 +1,191 @@
+//! A folder with a panel in it, and the command line there.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use rusqlite::types::FromSql;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::server::Server;
+
+/// Far beyond what anything here takes: reaching it is the failure.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The external surface's door.
+pub const SUBSCRIBERS: &str = "/api/v1/external/subscribers";
+
+pub struct Home(TempDir);
+
+/// What one command did.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    /// Refused: exit 1, nothing on stdout, one line why and one line what to do, each saying what is expected of it.
+    #[track_caller]
+    pub fn refused(&self, why: &str, remedy: &str) {
+        let lines: Vec<&str> = self.stderr.lines().collect();
+        assert_eq!((self.code, self.stdout.as_str(), lines.len()), (1, "", 2), "{self:?}");
+        assert!(lines[0].starts_with("panel: ") && lines[0].contains(why), "{why:?} is not said: {self:?}");
+        assert!(lines[1].contains(remedy), "{remedy:?} is not said: {self:?}");
+    }
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// With the database that the first command makes, whole in its one file.
+    pub fn with_database() -> Self {
+        let home = Self::new();
+        home.ok(["user", "list"]);
+        home.open("panel.db").query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        home
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
+    pub fn mode(&self, name: &str) -> u32 {
+        std::fs::metadata(self.path(name)).unwrap().permissions().mode() & 0o7777
+    }
+
+    pub fn set_mode(&self, name: &str, mode: u32) {
+        std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Every file with its content, to show that nothing was changed.
+    pub fn contents(&self) -> Vec<(String, u32, Vec<u8>)> {
+        let files = std::fs::read_dir(self.folder()).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut all: Vec<_> =
+            names.map(|name| (name.clone(), self.mode(&name), std::fs::read(self.path(&name)).unwrap())).collect();
+        all.sort();
+        all
+    }
+
+    /// The binary here, with none of the settings of whoever runs the tests.
+    pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_panel"));
+        command.args(arguments).current_dir(self.folder());
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("PANEL_") || text.starts_with("WATCHDOG_") || text == "NOTIFY_SOCKET" {
+                command.env_remove(name);
+            }
+        }
+        // The figures' default port is one and the tests are many.
+        command.env("PANEL_METRICS__LISTEN", "");
+        command
+    }
+
+    pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ran {
+        finish(self.command(arguments), "")
+    }
+
+    pub fn run_with<A: AsRef<OsStr>>(&self, settings: &[(&str, &str)], arguments: impl IntoIterator<Item = A>) -> Ran {
+        let mut command = self.command(arguments);
+        command.envs(settings.iter().copied());
+        finish(command, "")
+    }
+
+    pub fn run_typing<A: AsRef<OsStr>>(&self, typed: &str, arguments: impl IntoIterator<Item = A>) -> Ran {
+        finish(self.command(arguments), typed)
+    }
+
+    /// Runs what must succeed.
+    #[track_caller]
+    pub fn ok<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ran {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran
+    }
+
+    pub fn add_user(&self, name: &str, role: &str) -> Ran {
+        self.ok(["--json", "user", "add", name, "--role", role, "--email", &format!("{name}@example.com")])
+    }
+
+    /// Mints an external key of the administrator: its id and the key.
+    #[track_caller]
+    pub fn mint(&self, scope: &str) -> (i64, String) {
+        let made = self.ok(["--json", "key", "mint", "--style", "external", "--user", "admin", "--scopes", scope]);
+        let made = made.json();
+        (made["id"].as_i64().unwrap(), made["key"].as_str().unwrap().to_owned())
+    }
+
+    pub fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    pub fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
+        let mut command = self.command(["serve"]);
+        command.env("PANEL_SERVER__LISTEN", "127.0.0.1:0").env("PANEL_SERVER__WORKERS", "2");
+        command.envs(settings.iter().copied());
+        Server::start(command)
+    }
+
+    pub fn open(&self, file: &str) -> rusqlite::Connection {
+        let database = rusqlite::Connection::open(self.path(file)).unwrap();
+        database.busy_timeout(DEADLINE).unwrap();
+        database
+    }
+
+    /// The one value that a statement gives.
+    pub fn value<T: FromSql>(&self, file: &str, statement: &str) -> T {
+        self.open(file).query_row(statement, [], |row| row.get(0)).unwrap()
+    }
+
+    pub fn count(&self, table: &str) -> i64 {
+        self.value("panel.db", &format!("SELECT count(*) FROM {table}"))
+    }
+
+    /// The names of all files in which these bytes occur.
+    pub fn files_with(&self, needle: &str) -> Vec<String> {
+        let holds = |content: &[u8]| content.windows(needle.len()).any(|window| window == needle.as_bytes());
+        self.contents().into_iter().filter(|(_, _, content)| holds(content)).map(|(name, _, _)| name).collect()
+    }
+}
+
+fn finish(mut command: Command, typed: &str) -> Ran {
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    // A command that refuses early does not read what is typed.
+    drop(child.stdin.take().unwrap().write_all(typed.as_bytes()));
+    let (done, outcome) = channel();
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    let Ok(output) = outcome.recv_timeout(DEADLINE) else {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        panic!("did not end: {command:?}");
+    };
+    let output = output.unwrap();
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}

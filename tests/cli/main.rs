@@ -1,0 +1,26 @@
+//! The real binary, run as an operator runs it: each test in a folder of its own, on a port the system chose.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a helper that cannot go on fails the test that called it"
+)]
+#![expect(clippy::disallowed_types, reason = "looks into the files behind the binary's back")]
+
+mod home;
+mod raw_http;
+mod server;
+
+mod config;
+mod exit_codes;
+mod healthcheck;
+mod keys;
+mod main_job;
+mod owner;
+mod refusals;
+mod secrets;
+mod setup;
+mod stopping;
+mod systemd;
+mod two_processes;
+mod users;

@@ -1,0 +1,65 @@
+//! HTTP by hand: one request, one answer, or a request that is left unfinished.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use serde_json::Value;
+
+use crate::home::{DEADLINE, SUBSCRIBERS};
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    /// The external surface's error code.
+    pub fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+pub fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
+    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{lines}\r\n"
+    )
+}
+
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, DEADLINE).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+pub fn send(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut stream = connect(address);
+    stream.write_all((head(method, path, headers, body.len()) + body).as_bytes()).unwrap();
+    receive(&mut stream)
+}
+
+/// Asks for a subscriber.
+pub fn create(address: SocketAddr, key: &str, body: &Value) -> Answer {
+    let headers = [("X-API-Key", key), ("Content-Type", "application/json")];
+    send(address, "POST", SUBSCRIBERS, &headers, &body.to_string())
+}
+
+/// Reads until the other side closes.
+pub fn receive(stream: &mut impl Read) -> Answer {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    Answer {
+        status: status.unwrap_or_else(|| panic!("no status: {head}")),
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
+}

@@ -1,0 +1,133 @@
+//! A running `panel serve`.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::home::DEADLINE;
+use crate::raw_http::{self, Answer};
+
+pub struct Server {
+    pub address: SocketAddr,
+    pid: Pid,
+    said: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+    ended: Receiver<ExitStatus>,
+    over: bool,
+}
+
+impl Server {
+    /// Starts it and waits until it says that it listens.
+    pub fn start(mut command: Command) -> Self {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.unwrap();
+        let pid = Pid::from_child(&child);
+        let stderr = child.stderr.take().unwrap();
+        let said = Arc::new(Mutex::new(String::new()));
+        let (heard, lines) = channel();
+        let buffer = Arc::clone(&said);
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines() {
+                let line = line.unwrap();
+                *buffer.lock().unwrap() += &format!("{line}\n");
+                // After the start nobody listens here.
+                drop(heard.send(line));
+            }
+        });
+        let (end, ended) = channel();
+        std::thread::spawn(move || end.send(child.wait().unwrap()));
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server = Self { address: unknown, pid, said, reader: Some(reader), ended, over: false };
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let Ok(line) = lines.recv_timeout(until.saturating_duration_since(Instant::now())) else {
+                panic!("the server does not listen; it said:\n{}", server.said());
+            };
+            if let Some((_, address)) = line.split_once("listening on ") {
+                server.address = address.trim_end_matches('"').parse().unwrap_or(unknown);
+                return server;
+            }
+        }
+    }
+
+    /// What it wrote on stderr so far.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid, signal).unwrap();
+    }
+
+    /// Waits for its end and gives its exit code; `None`: it was killed.
+    pub fn wait(&mut self) -> Option<i32> {
+        let status = self.ended.recv_timeout(DEADLINE).unwrap_or_else(|_| panic!("does not end:\n{}", self.said()));
+        self.over = true;
+        // What it said last is complete only when its end of the pipe is closed.
+        self.reader.take().into_iter().for_each(|reader| reader.join().unwrap());
+        status.code()
+    }
+
+    /// As systemd stops it.
+    pub fn stop(&mut self) -> Option<i32> {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    pub fn kill(mut self) {
+        self.signal(Signal::KILL);
+        assert_eq!(self.wait(), None);
+    }
+
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        raw_http::send(self.address, method, path, headers, body)
+    }
+
+    pub fn get(&self, path: &str, key: &str) -> Answer {
+        self.send("GET", path, &[("X-API-Key", key)], "")
+    }
+
+    pub fn create(&self, key: &str, body: &Value) -> Answer {
+        raw_http::create(self.address, key, body)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !self.over {
+            let _ = kill_process(self.pid, Signal::KILL);
+        }
+    }
+}
+
+/// What a server said until it ended by itself, or until it listened (and was killed for it).
+pub fn until_it_ends_or_listens(mut child: std::process::Child) -> String {
+    let pid = Pid::from_child(&child);
+    let stderr = child.stderr.take().unwrap();
+    let (done, said) = channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        for line in BufReader::new(stderr).lines() {
+            let line = line.unwrap();
+            let listens = line.contains("listening on");
+            text += &format!("{line}\n");
+            if listens {
+                break;
+            }
+        }
+        drop(child.kill());
+        drop(child.wait());
+        drop(done.send(text));
+    });
+    said.recv_timeout(DEADLINE).unwrap_or_else(|_| {
+        let _ = kill_process(pid, Signal::KILL);
+        panic!("neither ends nor listens")
+    })
+}
