@@ -16,6 +16,8 @@ use super::routes::{Entry, Need, Route};
 use super::time::Timestamp;
 use super::users::{Role, UserId};
 
+#[cfg(test)]
+pub use permit::reseller_for_tests;
 pub use permit::{Actor, Origin, Permit, Rows, operator, setup, system};
 
 /// The gates in their order; the first that fails decides status and code.

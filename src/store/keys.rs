@@ -5,6 +5,9 @@ mod listed;
 
 use std::net::IpAddr;
 
+use rusqlite::params_from_iter;
+use rusqlite::types::Value;
+
 use super::{ReadTx, WriteTx, store_error};
 use crate::domain::error::AppError;
 use crate::domain::keys::{
@@ -17,18 +20,19 @@ use crate::domain::users::UserId;
 pub use facts::{find_facts, find_facts_by_npk, find_newest_facts};
 pub use listed::{Reference, list, list_by_reference, list_generations};
 
+// Both statements take the settings in the order of `setting_values`.
 const INSERT: &str = "
-    INSERT INTO api_keys (style, panel_id, user_id, created_by, name, description, display, scope, permissions, level, scopes,
-                          allowed_ips, rate_per_minute, rate_per_hour, rate_per_day, enabled, expires_at, created_at, updated_at)
+    INSERT INTO api_keys (name, description, scope, permissions, level, scopes, allowed_ips, rate_per_minute, rate_per_hour,
+                          rate_per_day, enabled, expires_at, style, panel_id, user_id, created_by, display, created_at, updated_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18)
     RETURNING id";
+const UPDATE: &str = "
+    UPDATE api_keys SET name = ?1, description = ?2, scope = ?3, permissions = ?4, level = ?5, scopes = ?6, allowed_ips = ?7,
+           rate_per_minute = ?8, rate_per_hour = ?9, rate_per_day = ?10, enabled = ?11, expires_at = ?12,
+           disabled_by_admin = ?13, updated_at = ?14
+    WHERE id = ?15";
 const INSERT_SECRET: &str = "
     INSERT INTO api_key_secrets (key_id, generation, secret_hash, created_at) VALUES (?1, ?2, ?3, ?4)";
-const UPDATE: &str = "
-    UPDATE api_keys SET name = ?2, description = ?3, scope = ?4, permissions = ?5, level = ?6, scopes = ?7, allowed_ips = ?8,
-           rate_per_minute = ?9, rate_per_hour = ?10, rate_per_day = ?11, enabled = ?12, expires_at = ?13,
-           disabled_by_admin = ?14, updated_at = ?15
-    WHERE id = ?1";
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = ?2, updated_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
 const RAISE_GENERATION: &str = "
     UPDATE api_keys SET generation = generation + 1, display = coalesce(?2, display), updated_at = ?3 WHERE id = ?1
@@ -41,52 +45,46 @@ const COUNT_LIVING: &str = "SELECT count(*) FROM api_keys WHERE user_id = ?1 AND
 const TOUCH: &str = "
     UPDATE api_keys SET last_used_at = ?2, last_used_ip = ?3 WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)";
 
-/// The columns that say what a key was given; those of other styles are NULL.
-struct GrantColumns {
-    scope: Option<&'static str>,
-    permissions: Option<String>,
-    level: Option<&'static str>,
-    scopes: Option<String>,
-}
-
-impl From<&Grants> for GrantColumns {
-    fn from(grants: &Grants) -> Self {
-        let none = Self { scope: None, permissions: None, level: None, scopes: None };
-        match grants {
-            Grants::External(scope) => Self { scope: Some(scope.as_str()), ..none },
-            Grants::Panel(list) => Self { permissions: Some(keys::join(list, Permission::as_str)), ..none },
-            Grants::Billing { level, scopes } => {
-                Self { level: Some(level.as_str()), scopes: Some(keys::join(scopes, BillingScope::as_str)), ..none }
-            }
+/// The columns of a key's settings. Those that say what it was given are NULL where they belong to other styles.
+fn setting_values(settings: &KeySettings) -> Vec<Value> {
+    let (mut scope, mut permissions, mut level, mut scopes) = (None, None, None, None);
+    match &settings.grants {
+        Grants::External(given) => scope = Some(given.as_str().to_owned()),
+        Grants::Panel(given) => permissions = Some(keys::join(given, Permission::as_str)),
+        Grants::Billing { level: given, scopes: list } => {
+            level = Some(given.as_str().to_owned());
+            scopes = Some(keys::join(list, BillingScope::as_str));
         }
     }
+    vec![
+        settings.name.clone().into(),
+        settings.description.clone().into(),
+        scope.into(),
+        permissions.into(),
+        level.into(),
+        scopes.into(),
+        settings.allowed_ips.to_text().into(),
+        settings.rate_per_minute.into(),
+        settings.rate_per_hour.into(),
+        settings.rate_per_day.into(),
+        settings.enabled.into(),
+        settings.expires_at.map(Timestamp::millis).into(),
+    ]
 }
 
 /// Stores a key with the first generation of its secret.
 pub fn insert(tx: &WriteTx<'_>, _permit: &Permit, new: &NewKey) -> Result<KeyId, AppError> {
-    let settings = &new.settings;
-    let columns = GrantColumns::from(&settings.grants);
-    let row = rusqlite::params![
-        settings.grants.style().as_str(),
-        new.panel_id,
-        new.owner.0,
-        new.created_by.map(|id| id.0),
-        settings.name,
-        settings.description,
-        new.display,
-        columns.scope,
-        columns.permissions,
-        columns.level,
-        columns.scopes,
-        settings.allowed_ips.to_text(),
-        settings.rate_per_minute,
-        settings.rate_per_hour,
-        settings.rate_per_day,
-        settings.enabled,
-        settings.expires_at.map(Timestamp::millis),
-        new.now.millis()
-    ];
-    let id: i64 = tx.prepare(INSERT)?.query_row(row, |row| row.get(0)).map_err(|e| store_error(&e))?;
+    let mut row = setting_values(&new.settings);
+    row.extend::<[Value; 6]>([
+        new.settings.grants.style().as_str().to_owned().into(),
+        new.panel_id.clone().into(),
+        new.owner.0.into(),
+        new.created_by.map(|id| id.0).into(),
+        new.display.clone().into(),
+        new.now.millis().into(),
+    ]);
+    let mut insert = tx.prepare(INSERT)?;
+    let id: i64 = insert.query_row(params_from_iter(row), |row| row.get(0)).map_err(|e| store_error(&e))?;
     tx.execute(INSERT_SECRET, (id, 1, new.hash, new.now.millis()))?;
     Ok(KeyId(id))
 }
@@ -100,25 +98,9 @@ pub fn update(
     disabled_by_admin: bool,
     now: Timestamp,
 ) -> Result<(), AppError> {
-    let columns = GrantColumns::from(&settings.grants);
-    let row = rusqlite::params![
-        id.0,
-        settings.name,
-        settings.description,
-        columns.scope,
-        columns.permissions,
-        columns.level,
-        columns.scopes,
-        settings.allowed_ips.to_text(),
-        settings.rate_per_minute,
-        settings.rate_per_hour,
-        settings.rate_per_day,
-        settings.enabled,
-        settings.expires_at.map(Timestamp::millis),
-        disabled_by_admin,
-        now.millis()
-    ];
-    tx.execute(UPDATE, row).map(|_| ())
+    let mut row = setting_values(settings);
+    row.extend::<[Value; 3]>([disabled_by_admin.into(), now.millis().into(), id.0.into()]);
+    tx.execute(UPDATE, params_from_iter(row)).map(|_| ())
 }
 
 /// Makes a secret the newest. The one before it works until `old_ends_at`, those before that end now.

@@ -275,3 +275,65 @@ fn listed_from_row(row: &Row<'_>, today: Date) -> rusqlite::Result<ListedSubscri
         ip_address: session_ip.filter(|ip| !ip.is_empty()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::policy;
+    use crate::store::engine::{connection, migrate};
+    use crate::store::{SchemaFile, Synchronous};
+
+    /// What SQLite says it will do for a list of the house's operator.
+    fn plan(sql: &ListSql, tx: &ReadTx<'_>) -> String {
+        let text = format!("EXPLAIN QUERY PLAN {}", sql.text());
+        let mut statement = tx.connection.prepare(&text).unwrap();
+        let lines = statement.query_map(&*sql.params(), |row| row.get::<_, String>(3)).unwrap();
+        lines.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+    }
+
+    fn reseller() -> Permit {
+        let origin = Arc::new(policy::Origin { surface: "test", ip: None, request_id: String::new() });
+        policy::reseller_for_tests(UserId(7), origin)
+    }
+
+    #[test]
+    fn every_list_is_served_by_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("panel.db");
+        let mut connection = connection::open(&path, Synchronous::Normal).unwrap();
+        migrate::run(&mut connection, SchemaFile::Main).unwrap();
+        let tx = ReadTx { connection: &connection };
+        let today = Date::from_days(20_000).unwrap();
+        let none = Filter::default;
+        let some = |text: &str| Some(text.to_owned());
+        let (operator, reseller) = (policy::operator("test"), reseller());
+        for (permit, filter, wanted) in [
+            (&operator, none(), "SCAN s"),
+            (&reseller, none(), "SEARCH s USING INDEX subscribers_by_owner (owner_id=?"),
+            (
+                &operator,
+                Filter { external_id: some("a"), ..none() },
+                "SEARCH s USING INDEX subscribers_by_external_id (external_id=?)",
+            ),
+            (
+                &operator,
+                Filter { service_id: Some(1), ..none() },
+                "SEARCH s USING INDEX subscribers_by_service (service_id=?",
+            ),
+            (&operator, Filter { nas_id: Some(1), ..none() }, "SEARCH s USING INDEX subscribers_by_nas (nas_id=?"),
+            (&operator, Filter { username: some("abc"), ..none() }, "SCAN subscriber_search VIRTUAL TABLE INDEX"),
+        ] {
+            let sql = narrowed(&tx, permit, &filter, today, LIST_ALL, LIST_OF_OWNER).unwrap().unwrap();
+            let mut sql = sql;
+            sql.end("ORDER BY s.id LIMIT ?", [20.into()]);
+            let plan = plan(&sql, &tx);
+            assert!(plan.contains(wanted), "{filter:?}: {plan}");
+            // An external id has a row for each owner at most; nothing else may be sorted.
+            let sorts = plan.contains("TEMP B-TREE FOR ORDER BY") && filter.external_id.is_none();
+            assert!(!sorts, "{filter:?} sorts: {plan}");
+            assert!(plan.contains("access_sessions_open"), "{plan}");
+        }
+    }
+}

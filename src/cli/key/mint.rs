@@ -4,7 +4,7 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{Style, duration_millis, expiry, find, grants};
+use super::{Rates, Style, duration_millis, expiry, find, grants};
 use crate::actions;
 use crate::app::App;
 use crate::cli::operator;
@@ -41,15 +41,8 @@ pub struct Mint {
     /// The last day it works (YYYY-MM-DD), or how long (30m, 24h, 7d).
     #[arg(long, value_name = "DATE|DURATION")]
     expires: Option<String>,
-    /// Requests a minute; 0 is unlimited, without it the configured default.
-    #[arg(long)]
-    rate: Option<u32>,
-    /// Requests an hour; 0 is unlimited.
-    #[arg(long)]
-    rate_hour: Option<u32>,
-    /// Requests a day; 0 is unlimited.
-    #[arg(long)]
-    rate_day: Option<u32>,
+    #[command(flatten)]
+    rates: Rates,
 }
 
 impl Mint {
@@ -62,9 +55,9 @@ impl Mint {
         let draft = KeyDraft {
             allowed_ips: Some(ips),
             expires_at: Some(self.expires.map(|text| expiry(app, &text)).transpose()?),
-            rate_per_minute: self.rate,
-            rate_per_hour: self.rate_hour,
-            rate_per_day: self.rate_day,
+            rate_per_minute: self.rates.rate,
+            rate_per_hour: self.rates.rate_hour,
+            rate_per_day: self.rates.rate_day,
             ..KeyDraft::new(&self.user, &name, given, app.now())
         };
         let secret = new_secret(style)?;

@@ -5,7 +5,7 @@ mod mint;
 mod show;
 mod update;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::operator;
@@ -66,6 +66,20 @@ pub enum Command {
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(i64).range(1..=1000))]
         limit: i64,
     },
+}
+
+/// Limits of a key.
+#[derive(Debug, Args)]
+struct Rates {
+    /// Requests a minute; 0 is unlimited, without it the configured default.
+    #[arg(long)]
+    rate: Option<u32>,
+    /// Requests an hour; 0 is unlimited.
+    #[arg(long)]
+    rate_hour: Option<u32>,
+    /// Requests a day; 0 is unlimited.
+    #[arg(long)]
+    rate_day: Option<u32>,
 }
 
 pub fn run(app: &App, output: Output, command: Command) -> Outcome {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{billing_scopes, expiry, find, row};
+use super::{Rates, billing_scopes, expiry, find, row};
 use crate::actions;
 use crate::app::App;
 use crate::cli::operator;
@@ -37,15 +37,8 @@ pub struct Update {
     /// The last day it works (YYYY-MM-DD), how long from now (30m, 24h, 7d), or never.
     #[arg(long, value_name = "DATE|DURATION|never")]
     expires: Option<String>,
-    /// Requests a minute; 0 is unlimited.
-    #[arg(long)]
-    rate: Option<u32>,
-    /// Requests an hour; 0 is unlimited.
-    #[arg(long)]
-    rate_hour: Option<u32>,
-    /// Requests a day; 0 is unlimited.
-    #[arg(long)]
-    rate_day: Option<u32>,
+    #[command(flatten)]
+    rates: Rates,
     /// Let it work again.
     #[arg(long, conflicts_with = "disable")]
     enable: bool,
@@ -88,9 +81,9 @@ impl Update {
         if let Some(expires) = expires {
             settings.expires_at = expires;
         }
-        settings.rate_per_minute = self.rate.or(settings.rate_per_minute);
-        settings.rate_per_hour = self.rate_hour.or(settings.rate_per_hour);
-        settings.rate_per_day = self.rate_day.or(settings.rate_per_day);
+        settings.rate_per_minute = self.rates.rate.or(settings.rate_per_minute);
+        settings.rate_per_hour = self.rates.rate_hour.or(settings.rate_per_hour);
+        settings.rate_per_day = self.rates.rate_day.or(settings.rate_per_day);
         settings.enabled = (settings.enabled || self.enable) && !self.disable;
         Ok(())
     }

@@ -142,3 +142,9 @@ pub fn system() -> Permit {
 pub fn setup(user: UserId, name: &str, origin: Arc<Origin>) -> Permit {
     Permit { actor: Actor::Setup { user, name: name.to_owned() }, role: Role::User, rows: Rows::OfUser(user), origin }
 }
+
+/// A reseller's permit without a key behind it, for tests of what only needs its rows.
+#[cfg(test)]
+pub fn reseller_for_tests(id: UserId, origin: Arc<Origin>) -> Permit {
+    Permit { actor: Actor::System, role: Role::Reseller, rows: Rows::OfReseller(id), origin }
+}
