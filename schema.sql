@@ -9,7 +9,8 @@
 
 -- file: panel.db
 
--- What this file is: schema version, the sealed constant that tells a wrong key file, creation time.
+-- What this file is: the sealed constant that tells a wrong key file, and a row that is changed to see that it can be.
+-- (The schema's version is the header's user_version.)
 CREATE TABLE meta (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
@@ -273,7 +274,7 @@ CREATE TABLE counters (
     PRIMARY KEY (owner_key, status, expiry_date)
 ) STRICT, WITHOUT ROWID;
 
--- Substring search over usernames, filled after commit; the watermark says up to which change it is complete.
+-- Substring search over usernames, filled after commit; the watermark says up to which id it is complete.
 CREATE VIRTUAL TABLE subscriber_search USING fts5 (username_key, content = '', contentless_delete = 1, tokenize = 'trigram');
 CREATE TABLE search_watermark (
     name     TEXT    NOT NULL PRIMARY KEY,

@@ -164,6 +164,14 @@ impl LastUses {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (at, ip));
     }
 
+    /// What was handed over could not be stored; what was noted since is newer.
+    pub fn put_back(&self, uses: Vec<(KeyId, Timestamp, Option<IpAddr>)>) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, at, ip) in uses {
+            noted.entry(key).or_insert((at, ip));
+        }
+    }
+
     /// Hands over what was noted since the last time.
     pub fn take(&self) -> Vec<(KeyId, Timestamp, Option<IpAddr>)> {
         let noted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));

@@ -65,7 +65,7 @@ pub struct Server {
     /// Seconds until an unfinished body is given up (408).
     #[serde(deserialize_with = "between::<_, _, 1, 3600>")]
     pub body_timeout_seconds: u64,
-    /// Seconds for the head of a request to arrive and for its answer to be made.
+    /// Seconds for an answer to be made.
     #[serde(deserialize_with = "between::<_, _, 1, 3600>")]
     pub request_timeout_seconds: u64,
 }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod domain;
+pub mod health;
 pub mod http;
 pub mod jobs;
 pub mod limits;

@@ -76,6 +76,11 @@ impl KeyLimits {
         changed.into_iter().filter_map(|id| all.of_key.get(&id).map(|counts| (id, *counts))).collect()
     }
 
+    /// What was handed over could not be stored.
+    pub fn mark_changed(&self, keys: impl IntoIterator<Item = KeyId>) {
+        self.counts().changed.extend(keys);
+    }
+
     /// Forgets keys whose day is over: what is kept is bounded by the keys used in a day.
     pub fn forget_idle(&self, now: Timestamp) {
         let today = start_of(now, Timestamp::DAY);

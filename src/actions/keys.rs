@@ -4,6 +4,7 @@ mod can;
 mod change;
 mod mint;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,8 +15,9 @@ use super::audit::{self, Object};
 use crate::domain::error::{AppError, Conflict, Noun};
 use crate::domain::keys::{self, Grants, Key, KeyId, KeySettings, SecretHash, Style};
 use crate::domain::limits::Count;
-use crate::domain::policy::{Caller, Generation, KeyFacts, Permit};
+use crate::domain::policy::{Caller, Generation, KeyFacts, Permit, Rows};
 use crate::domain::time::Timestamp;
+use crate::domain::users::Role;
 use crate::store::keys::Reference;
 use crate::store::{self, ReadTx, WriteTx};
 
@@ -24,7 +26,7 @@ pub use change::{KeyChange, rotate, update};
 pub use mint::mint;
 
 /// What a request showed. Where it stands in the request is the surface's knowledge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Credential<'a> {
     Absent,
     /// A key that is its own secret.
@@ -36,6 +38,17 @@ pub enum Credential<'a> {
     },
     /// Something that no key of this surface looks like.
     Foreign,
+}
+
+impl fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Credential::Absent => "Absent",
+            Credential::Whole(_) => "Whole(…)",
+            Credential::Pair { .. } => "Pair(…)",
+            Credential::Foreign => "Foreign",
+        })
+    }
 }
 
 /// Recognises a credential. Whether it may do anything is the evaluator's question.
@@ -112,12 +125,21 @@ pub fn resolve(tx: &ReadTx<'_>, reference: &str) -> Result<Key, AppError> {
     }
 }
 
-fn get(tx: &ReadTx<'_>, id: KeyId) -> Result<Key, AppError> {
-    store::keys::list_by_reference(tx, &Reference::Id(id.0))?.pop().ok_or(AppError::NotFound(Noun::Key))
+/// The key of an id, where the caller may see it: its own, those of its users, or all.
+fn get(tx: &ReadTx<'_>, permit: &Permit, id: KeyId) -> Result<Key, AppError> {
+    let found = store::keys::list_by_reference(tx, &Reference::Id(id.0))?.pop();
+    let visible = found.filter(|key| match permit.rows() {
+        Rows::All => true,
+        Rows::OfReseller(me) => key.owner_id == me || (key.owner_creator == Some(me) && key.owner_role == Role::User),
+        Rows::OfUser(me) => key.owner_id == me,
+        Rows::Nobodys => false,
+    });
+    visible.ok_or(AppError::NotFound(Noun::Key))
 }
 
 /// Revokes for good. False where the key was revoked before.
 pub fn revoke(tx: &WriteTx<'_>, permit: &Permit, id: KeyId, now: Timestamp) -> Result<bool, AppError> {
+    get(tx, permit, id)?;
     if !store::keys::revoke(tx, permit, id, now)? {
         return Ok(false);
     }

@@ -1,4 +1,6 @@
-//! Subscribers: creating, finding, listing.
+//! Subscribers: creating, finding, listing, changing.
+
+mod change;
 
 use serde_json::{Map, Value, json};
 
@@ -12,6 +14,8 @@ use crate::domain::subscribers::{
 use crate::domain::time::Date;
 use crate::store::{self, ReadTx, WriteTx};
 
+pub use change::{Change, Switch, delete, switch, uid, update};
+
 /// A create's outcome.
 #[derive(Debug)]
 pub struct Created {
@@ -24,7 +28,8 @@ pub struct Created {
 pub fn create(tx: &WriteTx<'_>, permit: &Permit, new: &NewSubscriber) -> Result<Created, AppError> {
     let draft = &new.draft;
     if let Some(external_id) = &draft.external_id
-        && let Some((id, created)) = store::subscribers::find_by_external_id(tx, permit, external_id)?
+        && let Some((id, created)) =
+            store::subscribers::find_by_external_id(tx, permit.owner_of_new_rows(), external_id)?
     {
         let differing = differing(draft, &created)?;
         if !differing.is_empty() {

@@ -13,7 +13,7 @@ use crate::store::users::NewUser;
 use crate::store::{self, ReadTx, WriteTx};
 
 /// What an add asks for; the password is hashed already.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Draft {
     pub uid: [u8; 16],
     pub username: Username,
@@ -24,6 +24,12 @@ pub struct Draft {
     pub creator: Option<String>,
     pub package: String,
     pub now: Timestamp,
+}
+
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Draft").field("username", &self.username).field("role", &self.role).finish_non_exhaustive()
+    }
 }
 
 pub fn add(tx: &WriteTx<'_>, permit: &Permit, draft: &Draft) -> Result<UserId, AppError> {
@@ -138,7 +144,7 @@ pub fn update(
     if before.role == Role::Admin && after.role != Role::Admin {
         keep_an_admin(tx, before.id)?;
     }
-    if before.role == Role::Reseller && after.role == Role::User {
+    if before.role > Role::User && after.role == Role::User {
         refuse_owners(tx, &before)?;
     }
     if after == before {

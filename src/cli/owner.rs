@@ -12,7 +12,9 @@ pub fn become_owner(database: &Path) -> Outcome {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    let Ok(file) = std::fs::metadata(database) else { return Ok(()) };
+    // Before there is a file, its folder tells whose it will be.
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(file) = std::fs::metadata(database).or_else(|_| std::fs::metadata(folder)) else { return Ok(()) };
     if file.uid() == 0 {
         return Ok(());
     }

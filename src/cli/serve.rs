@@ -37,7 +37,7 @@ pub fn run(config: Config) -> Outcome {
         On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
     let failed = |error: std::io::Error| Failure::sentences(&error.to_string());
     let jobs = Jobs::start(on).map_err(failed)?;
-    let state = Data::new(State::new(app, logs, uses, limits));
+    let state = Data::new(State::new(app, logs, uses, limits).map_err(failed)?);
     let served = actix_web::rt::System::new().block_on(serve(state));
     // The order matters: jobs store what they hold, then the last owners of log and database let them finish and close.
     drop(jobs);
@@ -92,13 +92,16 @@ fn offer_setup(app: &App) -> Outcome {
     Ok(())
 }
 
-/// Tells systemd that the writer answers. An error is an answer: a full disk is no reason to restart in a loop.
+/// Tells systemd that the writer works. A write that fails is work too: a full disk is no reason to restart in a loop.
 async fn watchdog(state: Data<State>) {
     let Some(period) = sd_notify::watchdog_enabled() else { return };
     let mut ticks = tokio::time::interval(period / 3);
     loop {
         ticks.tick().await;
-        if tokio::time::timeout(period / 3, state.app.db.write(|_| Ok(()))).await.is_ok() {
+        let before = state.app.db.writer_turns();
+        // Its outcome does not matter; that the writer took it up does.
+        drop(tokio::time::timeout(period / 3, state.app.db.write(|_| Ok(()))).await);
+        if state.app.db.writer_turns() != before {
             notify(&[sd_notify::NotifyState::Watchdog]);
         }
     }

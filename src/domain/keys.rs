@@ -79,6 +79,7 @@ pub struct Key {
     /// Still a name after the owner was deleted.
     pub owner: String,
     pub owner_role: Role,
+    pub owner_creator: Option<UserId>,
     pub display: String,
     pub settings: KeySettings,
     pub disabled_by_admin: bool,

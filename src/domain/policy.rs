@@ -115,6 +115,13 @@ pub struct Replaced {
     pub ends_at: Timestamp,
 }
 
+impl Replaced {
+    /// From the two columns, which are NULL together.
+    pub fn from_columns(at: Option<i64>, ends_at: Option<i64>) -> Option<Self> {
+        at.zip(ends_at).map(|(at, ends_at)| Self { at: Timestamp(at), ends_at: Timestamp(ends_at) })
+    }
+}
+
 impl Generation {
     pub fn is_dead(&self, now: Timestamp) -> bool {
         self.replaced.is_some_and(|replaced| replaced.ends_at <= now)

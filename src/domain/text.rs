@@ -1,11 +1,22 @@
 //! What text may hold.
 
+use std::any::Any;
+
 /// Characters that a reader cannot see: control characters, and those that hide or reverse what stands beside them
 /// (zero-width and bidirectional marks). A name with one can be taken for another.
 pub fn is_unseen(c: char) -> bool {
     let hides = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}');
     hides || c.is_control()
+}
+
+/// What a caught panic said.
+pub fn of_panic(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("unknown")
 }
 
 #[cfg(test)]

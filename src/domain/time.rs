@@ -45,6 +45,16 @@ impl Timestamp {
         Date(self.utc().with_timezone(&zone).date_naive())
     }
 
+    /// An RFC 3339 instant, or a date, which means its beginning in a zone.
+    pub fn parse_instant(field: &'static str, text: &str, zone: Tz) -> Result<Self, Invalid> {
+        if let Some(at) = Self::parse_rfc3339(text) {
+            return Ok(at);
+        }
+        let date =
+            Date::parse(field, text).map_err(|_| Invalid::new(field, "must be an RFC 3339 instant or a date"))?;
+        Ok(date.start_in(zone))
+    }
+
     /// Accepts any RFC 3339 instant.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         DateTime::parse_from_rfc3339(text).ok().map(|at| Self(at.timestamp_millis()))

@@ -30,22 +30,27 @@ pub async fn read(place: &mut Option<Payload>, limit: usize, within: Duration) -
     Ok(body)
 }
 
-/// A body without a Content-Type is read as JSON; one with another is refused, unless it is empty.
-pub fn check_type(headers: &HeaderMap, body: &[u8]) -> Result<(), Failure> {
-    if body.is_empty() {
-        return Ok(());
-    }
+/// What the headers say of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// JSON in UTF-8, said so or not said otherwise.
+    Json,
+    /// Something else, or compressed. It does not matter where the body is empty.
+    Foreign,
+}
+
+pub fn content(headers: &HeaderMap) -> Content {
     if headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(Edge::UnsupportedMediaType.into());
+        return Content::Foreign;
     }
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Content::Json };
     let value = value.to_str().unwrap_or("?").to_ascii_lowercase();
     let (essence, parameters) = value.split_once(';').unwrap_or((&value, ""));
     let essence = essence.trim();
     let charset = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("charset="));
     let utf8 = charset.is_none_or(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii"));
     let json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-    if (json && utf8) || essence.is_empty() { Ok(()) } else { Err(Edge::UnsupportedMediaType.into()) }
+    if (json && utf8) || essence.is_empty() { Content::Json } else { Content::Foreign }
 }
 
 /// Reads a JSON object. An empty body is `{}`: whether a field is missing is the next question.

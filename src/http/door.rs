@@ -1,7 +1,6 @@
 //! The door: find the route, recognise the credential, run the gates, then read the body and call the handler.
 //! Every answer leaves through `finish`, so each has its request id, its log row and its surface's face.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -15,7 +14,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::FutureExt;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::answer::{self, Answer, Edge, Failure, Reply};
 use super::body;
@@ -24,11 +23,12 @@ use super::query::Query;
 use super::state::State;
 use super::visit::Visit;
 use super::{admin, billing, external, panel};
-use crate::actions;
+use crate::actions::{self, keys::Credential};
 use crate::domain::error::{AppError, Invalid, Noun};
 use crate::domain::policy::{self, Asked, Caller, Denial, Gate, KeyFacts, Permit, Window};
 use crate::domain::request_logs::RequestLog;
 use crate::domain::routes::{self, Entry, Found, Method, Need, Params, Route, Surface};
+use crate::domain::text;
 
 /// What somebody without a credential may make us keep in memory: a login or a form.
 const STRANGERS_BODY_BYTES: usize = 8 * 1024;
@@ -84,14 +84,18 @@ async fn answer(visit: &Visit, request: &HttpRequest, payload: &mut Option<Paylo
     let mut answered =
         Answered { outcome: Ok(Reply::nothing()), route, caller: Caller::Anonymous, windows: Vec::new() };
     if request.method() == actix_web::http::Method::OPTIONS {
-        answered.outcome = options(&found);
+        answered.outcome = counted(visit, state, options(&found));
         return answered;
     }
-    match recognise(visit, request, state, route) {
+    match recognise(visit, request, state, route).await {
         Ok(caller) => answered.caller = caller,
+        // A request that is not one counts against its address; that the database fails is not its fault.
+        Err(failure @ Failure::Edge(_)) if route.entry == Entry::Closed => {
+            answered.outcome = counted(visit, state, Err(failure));
+            return answered;
+        }
         Err(failure) => {
-            let told = state.shield.request(visit.origin.ip).map_err(Denial::too_many_from_address);
-            answered.outcome = Err(told.map_or_else(|denial| Failure::Denied(Box::new(denial)), |()| failure));
+            answered.outcome = Err(failure);
             return answered;
         }
     }
@@ -118,6 +122,13 @@ async fn answer(visit: &Visit, request: &HttpRequest, payload: &mut Option<Paylo
     answered
 }
 
+/// The answer to somebody who showed no key that opens anything, as long as the address does not ask too often.
+fn counted(visit: &Visit, state: &State, answer: Answer) -> Answer {
+    let told = state.shield.request(visit.origin.ip).map_err(Denial::too_many_from_address);
+    told.map_err(|denial| Failure::Denied(Box::new(denial)))?;
+    answer
+}
+
 fn options(found: &Found) -> Answer {
     match found {
         Found::WrongMethod(allow) => Ok(Reply::nothing().with("allow", answer::join(allow))),
@@ -125,8 +136,9 @@ fn options(found: &Found) -> Answer {
     }
 }
 
-/// Finds out whose credential it is. Health must answer when the database cannot, so it then answers as to a stranger.
-fn recognise(visit: &Visit, request: &HttpRequest, state: &State, route: &Route) -> Result<Caller, Failure> {
+/// Finds out whose credential it is. Health asks for the database first, and answers as to a stranger where that cannot
+/// be used: what it then says is the same for everybody.
+async fn recognise(visit: &Visit, request: &HttpRequest, state: &State, route: &Route) -> Result<Caller, Failure> {
     if route.need == Need::Nobody {
         return Ok(Caller::Anonymous);
     }
@@ -136,10 +148,10 @@ fn recognise(visit: &Visit, request: &HttpRequest, state: &State, route: &Route)
         Surface::Billing => billing::auth::credential(request.headers())?,
         Surface::Admin => admin::auth::credential(request.headers())?,
     };
-    match state.app.db.read(|tx| actions::keys::verify(tx, &credential)) {
-        Err(AppError::Unavailable(_)) if route.entry == Entry::OpenUnmetered => Ok(Caller::Anonymous),
-        other => Ok(other?),
+    if route.entry == Entry::OpenUnmetered && (credential == Credential::Absent || !state.health.is_good().await) {
+        return Ok(Caller::Anonymous);
     }
+    Ok(state.app.db.read(|tx| actions::keys::verify(tx, &credential))?)
 }
 
 /// Runs the gates, and counts the request where it belongs: against its key once gates 1-10 passed, against its address
@@ -218,7 +230,7 @@ async fn carry_out(
         permit: Arc::new(permit),
         params,
         query: Query::parse(request.query_string()),
-        headers: request.headers().clone(),
+        content: body::content(request.headers()),
         body,
         target: request.uri().path_and_query().map_or_else(|| visit.path.clone(), ToString::to_string),
         idempotency_key,
@@ -227,17 +239,11 @@ async fn carry_out(
     let work = AssertUnwindSafe(handler(call)).catch_unwind();
     match tokio::time::timeout(settings.request_timeout(), work).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(panic)) => Err(AppError::Internal(format!("a handler panicked: {}", panic_text(panic.as_ref()))).into()),
+        Ok(Err(panic)) => {
+            Err(AppError::Internal(format!("a handler panicked: {}", text::of_panic(panic.as_ref()))).into())
+        }
         Err(_) => Err(AppError::Overloaded { retry_after_seconds: 5 }.into()),
     }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("unknown")
 }
 
 /// 1-255 visible ASCII, and one of them.
@@ -270,10 +276,14 @@ fn finish(visit: &Visit, state: &State, answered: Answered) -> HttpResponse {
         put(headers, HeaderName::from_static("x-ratelimit-reset"), &(window.resets_at.millis() / 1000).to_string());
     }
     if let Some(key) = caller.key() {
-        if let Some(replaced) = key.generation.replaced.filter(|_| gate.is_none()) {
+        let alive = matches!(caller, Caller::Key(_)) && !key.revoked && !key.generation.is_dead(visit.now);
+        if let Some(replaced) = key.generation.replaced.filter(|_| alive) {
             // RFC 9745 and RFC 8594: this secret was replaced, and when it stops working.
             put(headers, HeaderName::from_static("deprecation"), &format!("@{}", replaced.at.millis() / 1000));
             put(headers, HeaderName::from_static("sunset"), &replaced.ends_at.http_date());
+        }
+        if matches!(caller, Caller::Key(_)) {
+            state.uses.note(key.id, visit.now, visit.origin.ip);
         }
         log(visit, state, route, key, response.status(), gate);
     }
@@ -292,9 +302,11 @@ fn succeed(reply: Reply, route: &'static Route, caller: &Caller) -> HttpResponse
     for header in reply.headers {
         builder.insert_header(header);
     }
-    let accepted = policy::accepted(route);
-    if caller.key().is_some() && !accepted.is_empty() {
-        builder.insert_header(("x-accepted-permissions", accepted));
+    if caller.key().is_some() {
+        let accepted = policy::accepted(route);
+        if !accepted.is_empty() {
+            builder.insert_header(("x-accepted-permissions", accepted));
+        }
     }
     if reply.status == StatusCode::NO_CONTENT {
         return builder.finish();
@@ -340,7 +352,7 @@ fn refuse(visit: &Visit, failure: &Failure, caller: &Caller) -> HttpResponse {
         }
         Failure::Edge(Edge::UnsupportedMediaType | Edge::NotImplemented) => {}
     }
-    builder.content_type(answer::JSON).body(json!(body).to_string())
+    builder.content_type(answer::JSON).body(Value::Object(body).to_string())
 }
 
 /// One line for each refusal of a key (contract: keys.md). Nothing in it is the caller's own text.
@@ -363,7 +375,6 @@ fn report_refusal(visit: &Visit, denial: &Denial, status: StatusCode, caller: &C
 
 fn log(visit: &Visit, state: &State, route: &'static Route, key: &KeyFacts, status: StatusCode, gate: Option<Gate>) {
     let ip = visit.origin.ip;
-    state.uses.note(key.id, visit.now, ip);
     state.logs.push(RequestLog {
         at: visit.now,
         key_id: key.id,

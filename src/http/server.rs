@@ -14,7 +14,7 @@ use super::state::State;
 use crate::config::Listen;
 use crate::domain::addresses::Peer;
 
-/// Threads of each worker for slow reads: as many as there are slow readers to hand out.
+/// Threads of each worker for slow reads. The readers are shared by all workers: beyond them a search is sent away.
 const BLOCKING_THREADS: usize = 4;
 
 /// How long a request head may take to arrive.

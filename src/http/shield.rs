@@ -43,7 +43,7 @@ impl Shield {
 
     /// Drops addresses that no longer matter.
     pub fn forget_idle(&self, now: Timestamp) {
-        if let Some(limiter) = &self.requests.limiter {
+        for limiter in self.requests.limiters.iter().flatten() {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -53,19 +53,21 @@ impl Shield {
 
 #[derive(Debug)]
 struct Requests {
-    /// `None`: off.
-    limiter: Option<DefaultKeyedRateLimiter<Bucket>>,
+    /// IPv4 and IPv6 apart, so that whoever has many addresses of one family crowds out nobody of the other. `None`: off.
+    limiters: Option<[DefaultKeyedRateLimiter<Bucket>; 2]>,
     clock: DefaultClock,
 }
 
 impl Requests {
     fn new(per_minute: u32) -> Self {
-        let limiter = NonZeroU32::new(per_minute).map(|quota| RateLimiter::keyed(Quota::per_minute(quota)));
-        Self { limiter, clock: DefaultClock::default() }
+        let limiter = |quota| RateLimiter::keyed(Quota::per_minute(quota));
+        let limiters = NonZeroU32::new(per_minute).map(|quota| [limiter(quota), limiter(quota)]);
+        Self { limiters, clock: DefaultClock::default() }
     }
 
     fn check(&self, ip: Option<IpAddr>) -> Result<(), i64> {
-        let Some(limiter) = &self.limiter else { return Ok(()) };
+        let Some(limiters) = &self.limiters else { return Ok(()) };
+        let limiter = &limiters[usize::from(ip.is_some_and(|ip| ip.is_ipv6()))];
         let bucket = ip.map(per_ip_bucket).filter(|_| limiter.len() < REMEMBERED);
         limiter.check_key(&bucket).map_err(|until| {
             let wait = until.wait_time_from(self.clock.now());
@@ -160,7 +162,7 @@ mod tests {
             assert!(shield.failure(ip(number), NOW).is_ok() || number > 0);
         }
         assert!(shield.failures.counts.lock().unwrap().len() <= REMEMBERED + 1);
-        assert!(shield.requests.limiter.as_ref().unwrap().len() <= REMEMBERED + 1);
+        assert!(shield.requests.limiters.as_ref().unwrap()[0].len() <= REMEMBERED + 1);
         shield.forget_idle(NOW.plus_millis(2 * Timestamp::MINUTE));
         assert!(shield.failures.counts.lock().unwrap().is_empty());
     }

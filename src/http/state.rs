@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::{App, LastUses};
+use crate::health::Health;
 use crate::limits::KeyLimits;
 use crate::store::request_logs::RequestLogs;
 
@@ -15,13 +16,20 @@ pub struct State {
     pub limits: Arc<KeyLimits>,
     pub shield: Shield,
     pub uses: Arc<LastUses>,
+    pub health: Health,
 }
 
 impl State {
-    pub fn new(app: Arc<App>, logs: Arc<RequestLogs>, uses: Arc<LastUses>, limits: Arc<KeyLimits>) -> Self {
+    pub fn new(
+        app: Arc<App>,
+        logs: Arc<RequestLogs>,
+        uses: Arc<LastUses>,
+        limits: Arc<KeyLimits>,
+    ) -> std::io::Result<Self> {
         let settings = &app.config.limits;
         let shield = Shield::new(settings.per_ip_per_minute, settings.failures_per_minute);
-        Self { app, logs, limits, shield, uses }
+        let health = Health::start(&app)?;
+        Ok(Self { health, app, logs, limits, shield, uses })
     }
 
     /// Drops counts that no longer matter; once a minute.

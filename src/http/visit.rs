@@ -16,7 +16,7 @@ use crate::domain::policy::Origin;
 use crate::domain::routes::{Method, Surface};
 use crate::domain::time::Timestamp;
 
-/// Paths are kept in the log up to this many bytes.
+/// Paths are kept in the log up to this many characters.
 const LOGGED_PATH: usize = 512;
 
 #[derive(Debug)]

@@ -118,7 +118,9 @@ fn store_limits(on: &On) -> Result<(), AppError> {
     if changed.is_empty() {
         return Ok(());
     }
-    on.app.db.write_blocking(move |tx| actions::keys::store_counts(tx, &changed))
+    let ids: Vec<_> = changed.iter().map(|(id, _)| *id).collect();
+    let stored = on.app.db.write_blocking(move |tx| actions::keys::store_counts(tx, &changed));
+    stored.inspect_err(|_| on.limits.mark_changed(ids))
 }
 
 fn remember_uses(on: &On) -> Result<(), AppError> {
@@ -126,7 +128,9 @@ fn remember_uses(on: &On) -> Result<(), AppError> {
     if uses.is_empty() {
         return Ok(());
     }
-    on.app.db.write_blocking(move |tx| actions::keys::remember_uses(tx, &uses))
+    let again = uses.clone();
+    let stored = on.app.db.write_blocking(move |tx| actions::keys::remember_uses(tx, &uses));
+    stored.inspect_err(|_| on.uses.put_back(again))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! `counters`: how many living subscribers there are, kept in the same write as the rows.
 
+use rusqlite::Row;
+
 use super::{ReadTx, WriteTx, store_error};
 use crate::domain::error::AppError;
 use crate::domain::policy::Rows;
@@ -12,22 +14,84 @@ const HOUSE: i64 = 0;
 const ADD: &str = "
     INSERT INTO counters (owner_key, status, expiry_date, subscribers) VALUES (?1, ?2, ?3, 1)
     ON CONFLICT (owner_key, status, expiry_date) DO UPDATE SET subscribers = subscribers + 1";
+const TAKE: &str = "
+    UPDATE counters SET subscribers = subscribers - 1 WHERE owner_key = ?1 AND status = ?2 AND expiry_date = ?3";
+const FORGET_EMPTY: &str = "
+    DELETE FROM counters WHERE owner_key = ?1 AND status = ?2 AND expiry_date = ?3 AND subscribers = 0";
 const TOTAL: &str = "SELECT coalesce(sum(subscribers), 0) FROM counters WHERE owner_key = ?1";
+const BY_STATUS: &str = "
+    SELECT coalesce(sum(subscribers), 0),
+           coalesce(sum(subscribers) FILTER (WHERE status = 1 AND expiry_date >= ?2), 0),
+           coalesce(sum(subscribers) FILTER (WHERE status = 1 AND expiry_date < ?2), 0),
+           coalesce(sum(subscribers) FILTER (WHERE status = 2), 0)
+    FROM counters WHERE owner_key = ?1";
+
+/// Where a subscriber is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub owner: Option<UserId>,
+    /// As stored: 1, 2 or 4.
+    pub status: i64,
+    pub expiry: Date,
+}
+
+impl Place {
+    fn keys(self) -> [i64; 2] {
+        [EVERYBODY, self.owner.map_or(HOUSE, |id| id.0)]
+    }
+}
 
 /// Counts one more subscriber for its owner and for everybody.
-pub fn add(tx: &WriteTx<'_>, owner: Option<UserId>, stored_status: i64, expiry: Date) -> Result<(), AppError> {
-    for key in [EVERYBODY, owner.map_or(HOUSE, |id| id.0)] {
-        tx.execute(ADD, (key, stored_status, expiry.days()))?;
+pub fn add(tx: &WriteTx<'_>, place: Place) -> Result<(), AppError> {
+    place.keys().into_iter().try_for_each(|key| tx.execute(ADD, (key, place.status, place.expiry.days())).map(|_| ()))
+}
+
+/// Counts one subscriber less.
+pub fn take(tx: &WriteTx<'_>, place: Place) -> Result<(), AppError> {
+    for key in place.keys() {
+        let at = (key, place.status, place.expiry.days());
+        tx.execute(TAKE, at)?;
+        tx.execute(FORGET_EMPTY, at)?;
     }
     Ok(())
 }
 
+/// Counts a subscriber elsewhere.
+pub fn shift(tx: &WriteTx<'_>, from: Place, to: Place) -> Result<(), AppError> {
+    if from == to {
+        return Ok(());
+    }
+    take(tx, from)?;
+    add(tx, to)
+}
+
+/// Subscribers by what they are today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ByStatus {
+    pub total: i64,
+    pub active: i64,
+    pub expired: i64,
+    pub suspended: i64,
+}
+
+pub fn by_status(tx: &ReadTx<'_>, rows: Rows, today: Date) -> Result<ByStatus, AppError> {
+    let Some(key) = key_of(rows) else { return Ok(ByStatus::default()) };
+    let read = |row: &Row<'_>| {
+        Ok(ByStatus { total: row.get(0)?, active: row.get(1)?, expired: row.get(2)?, suspended: row.get(3)? })
+    };
+    tx.prepare(BY_STATUS)?.query_row((key, today.days()), read).map_err(|e| store_error(&e))
+}
+
+fn key_of(rows: Rows) -> Option<i64> {
+    match rows {
+        Rows::All => Some(EVERYBODY),
+        Rows::OfReseller(id) => Some(id.0),
+        Rows::OfUser(_) | Rows::Nobodys => None,
+    }
+}
+
 /// How many subscribers these rows have.
 pub fn total(tx: &ReadTx<'_>, rows: Rows) -> Result<i64, AppError> {
-    let key = match rows {
-        Rows::All => EVERYBODY,
-        Rows::OfReseller(id) => id.0,
-        Rows::OfUser(_) | Rows::Nobodys => return Ok(0),
-    };
+    let Some(key) = key_of(rows) else { return Ok(0) };
     tx.prepare(TOTAL)?.query_row([key], |row| row.get(0)).map_err(|e| store_error(&e))
 }

@@ -19,11 +19,17 @@ pub struct Place {
     pub header: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Kept {
     pub body_sha256: [u8; 32],
     pub status: u16,
     pub answer: Vec<u8>,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 const FIND: &str = "

@@ -135,7 +135,6 @@ pub struct Db {
     slow: Pool,
     writer: Writer,
     file: OpenFile,
-    /// A write failed for want of a usable disk, and none has succeeded since that proves the opposite.
     failing: AtomicBool,
 }
 
@@ -150,11 +149,13 @@ impl Db {
     pub fn open(options: &Options) -> Result<Self, OpenError> {
         let path = &options.path;
         connection::refuse_network_file_system(path)?;
+        let opening = connection::lock_folder(path)?;
         connection::prepare_file(path)?;
         migrate::refuse_foreign_file(path)?;
         let mut first = connection::open(path, options.synchronous)?;
         migrate::run(&mut first, SchemaFile::Main)?;
         connection::keep_to_owner(path)?;
+        drop(opening);
         let writer = Writer::start(path, options.synchronous, options.queue)?;
         let fast = connection::readers(path, options.fast_readers)?;
         let slow = connection::readers(path, options.slow_readers)?;
@@ -198,18 +199,29 @@ impl Db {
         self.note(outcome)
     }
 
-    /// Whether the database can be read and written. After a write that failed for want of a disk it is tried with a
-    /// write that changes something: an empty one would succeed on a full disk.
-    pub async fn check(&self) -> Result<(), AppError> {
+    /// Groups of writes taken up since the start.
+    pub fn writer_turns(&self) -> u64 {
+        self.writer.turns()
+    }
+
+    /// Whether the file is still the one that was opened, and can be read.
+    pub fn check_reading(&self) -> Result<(), AppError> {
         self.file.check()?;
         match self.read(meta::find_key_check)? {
-            Some(_) => {}
-            None => return Err(AppError::Unavailable("the database has lost its first row".to_owned())),
+            Some(_) => Ok(()),
+            None => Err(AppError::Unavailable("the database has lost its first row".to_owned())),
         }
-        if self.failing.load(Ordering::Relaxed) {
-            self.write(meta::beat).await?;
-            self.failing.store(false, Ordering::Relaxed);
-        }
+    }
+
+    /// A write failed for want of a usable disk, and no `check_writing` has succeeded since.
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    /// Whether something can be changed: an empty write would succeed on a full disk.
+    pub fn check_writing(&self) -> Result<(), AppError> {
+        self.write_blocking(meta::beat)?;
+        self.failing.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -226,7 +238,11 @@ fn lost() -> AppError {
 }
 
 fn read_from<T>(pool: &Pool, work: impl FnOnce(&ReadTx<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
-    let connection = pool.get().map_err(|e| AppError::Unavailable(e.to_string()))?;
+    let connection = pool.get().map_err(|e| match pool.state().connections == pool.max_size() {
+        // All are in use: that is load, and says nothing of the database.
+        true => AppError::Overloaded { retry_after_seconds: 1 },
+        false => AppError::Unavailable(e.to_string()),
+    })?;
     let snapshot = connection.unchecked_transaction().map_err(|e| connection_error(&e))?;
     work(&ReadTx { connection: &snapshot })
 }

@@ -68,11 +68,13 @@ impl std::fmt::Debug for RequestLogs {
 
 impl RequestLogs {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let opening = connection::lock_folder(path)?;
         connection::prepare_file(path)?;
         migrate::refuse_foreign_file(path)?;
         let mut database = connection::open(path, Synchronous::Normal)?;
         migrate::run(&mut database, SchemaFile::Logs)?;
         connection::keep_to_owner(path)?;
+        drop(opening);
         let (queue, rows) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&dropped);
@@ -100,7 +102,9 @@ impl RequestLogs {
 
     fn send(&self, message: Message) {
         let Some(queue) = &self.queue else { return };
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = queue.try_send(message) {
+        if let Err(TrySendError::Full(lost) | TrySendError::Disconnected(lost)) = queue.try_send(message)
+            && matches!(lost, Message::Row(_))
+        {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -159,18 +163,15 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<RequestLog> {
 
 fn serve(database: &mut Connection, queue: &Receiver<Message>, dropped: &AtomicU64) {
     let (mut open, mut noted) = (true, 0);
-    while open && let Ok(first) = queue.recv() {
+    let mut retaining: Option<(Timestamp, i64)> = None;
+    while open && let Some(first) = next_of(queue, retaining.is_some()) {
         let mut batch = Vec::new();
         let until = Instant::now() + BATCH_EVERY;
-        let mut next = Ok(first);
+        let mut next = first;
         loop {
             match next {
                 Ok(Message::Row(row)) => batch.push(*row),
-                Ok(Message::Retain { older_than, max_rows }) => {
-                    if let Err(error) = retain(database, older_than, max_rows) {
-                        tracing::warn!(%error, "request-log rows could not be deleted");
-                    }
-                }
+                Ok(Message::Retain { older_than, max_rows }) => retaining = Some((older_than, max_rows)),
                 Err(ended) => {
                     open = ended == RecvTimeoutError::Timeout;
                     break;
@@ -183,7 +184,18 @@ fn serve(database: &mut Connection, queue: &Receiver<Message>, dropped: &AtomicU
         }
         if let Err(error) = write(database, &batch) {
             dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
-            tracing::warn!(%error, rows = batch.len(), "request-log rows were dropped");
+            tracing::warn!(%error, rows = batch.len(), "the request log cannot be written");
+        }
+        // One chunk at a time: what is asked of the log meanwhile must not wait for all of it.
+        if let Some((older_than, max_rows)) = retaining {
+            match retain_chunk(database, older_than, max_rows) {
+                Ok(true) => {}
+                Ok(false) => retaining = None,
+                Err(error) => {
+                    retaining = None;
+                    tracing::warn!(%error, "request-log rows could not be deleted");
+                }
+            }
         }
         // Counted in the file as soon as it can be written again, so that an operator sees it later too.
         let lost = dropped.load(Ordering::Relaxed);
@@ -228,9 +240,19 @@ fn note_dropped(database: &Connection, at: Timestamp, rows: u64) -> rusqlite::Re
     database.prepare_cached(NOTE_DROPPED)?.execute((hour, i64::try_from(rows).unwrap_or(i64::MAX))).map(|_| ())
 }
 
-fn retain(database: &Connection, older_than: Timestamp, max_rows: i64) -> rusqlite::Result<()> {
-    while database.prepare_cached(DELETE_OLDER)?.execute((older_than.millis(), DELETE_CHUNK))? > 0 {}
+/// Deletes some of what is too old or too much, and says whether there may be more.
+fn retain_chunk(database: &Connection, older_than: Timestamp, max_rows: i64) -> rusqlite::Result<bool> {
+    if database.prepare_cached(DELETE_OLDER)?.execute((older_than.millis(), DELETE_CHUNK))? > 0 {
+        return Ok(true);
+    }
     let newest: i64 = database.prepare_cached(NEWEST)?.query_row([], |row| row.get(0))?;
-    while database.prepare_cached(DELETE_UPTO)?.execute((newest - max_rows, DELETE_CHUNK))? > 0 {}
-    Ok(())
+    Ok(database.prepare_cached(DELETE_UPTO)?.execute((newest - max_rows, DELETE_CHUNK))? > 0)
+}
+
+/// The next message; while rows are being deleted nobody is waited for. `None`: the queue is closed and all is done.
+fn next_of(queue: &Receiver<Message>, deleting: bool) -> Option<Result<Message, RecvTimeoutError>> {
+    if !deleting {
+        return queue.recv().ok().map(Ok);
+    }
+    Some(queue.recv_timeout(Duration::ZERO))
 }

@@ -3,6 +3,8 @@
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row};
 
+mod change;
+
 use super::engine::search;
 use super::list_sql::ListSql;
 use super::{ReadTx, WriteTx, counters, store_error};
@@ -57,6 +59,8 @@ const ONLINE: &str = "EXISTS (SELECT 1 FROM access_sessions a WHERE a.subscriber
 const OFFLINE: &str =
     "NOT EXISTS (SELECT 1 FROM access_sessions a WHERE a.subscriber_id = s.id AND a.stopped_at IS NULL)";
 
+pub use change::{Stored, delete, find_stored, set_status, update};
+
 /// Finds a living subscriber that the caller may see.
 pub fn find(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId, today: Date) -> Result<Option<Subscriber>, AppError> {
     let (day, month_start) = (today.days(), today.month_start().days());
@@ -74,13 +78,13 @@ pub fn find_id_by_username(
     statement.query_row([fold(username)], |row| row.get(0).map(SubscriberId)).optional().map_err(|e| store_error(&e))
 }
 
-/// The caller's row of this external id, with the values it was created with.
+/// An owner's row of this external id, with the values it was created with.
 pub fn find_by_external_id(
     tx: &ReadTx<'_>,
-    permit: &Permit,
+    owner: Option<UserId>,
     external_id: &str,
 ) -> Result<Option<(SubscriberId, String)>, AppError> {
-    let owner = permit.owner_of_new_rows().map_or(0, |id| id.0);
+    let owner = owner.map_or(0, |id| id.0);
     tx.prepare(FIND_ID_BY_EXTERNAL_ID)?
         .query_row((external_id, owner), |row| Ok((SubscriberId(row.get(0)?), row.get(1)?)))
         .optional()
@@ -119,7 +123,7 @@ pub fn insert(
     let made: Option<i64> =
         tx.prepare(INSERT)?.query_row(row, |row| row.get(0)).optional().map_err(|e| store_error(&e))?;
     if made.is_some() {
-        counters::add(tx, owner, Status::Active.number(), expiry)?;
+        counters::add(tx, counters::Place { owner, status: Status::Active.number(), expiry })?;
     }
     Ok(made.map(SubscriberId))
 }

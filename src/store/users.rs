@@ -10,7 +10,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::users::{AccountStatus, Email, Role, User, UserId, Username, fold};
 
 /// A user about to be stored.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewUser {
     pub uid: [u8; 16],
     pub username: Username,
@@ -21,6 +21,12 @@ pub struct NewUser {
     pub creator: Option<UserId>,
     pub package_id: i64,
     pub now: Timestamp,
+}
+
+impl std::fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewUser").field("username", &self.username).field("role", &self.role).finish_non_exhaustive()
+    }
 }
 
 macro_rules! select_users {
@@ -69,7 +75,7 @@ pub fn find_by_username(tx: &ReadTx<'_>, permit: &Permit, username: &str) -> Res
     let found = found.map_err(|e| store_error(&e))?;
     Ok(found.filter(|user| match permit.rows() {
         Rows::All => true,
-        Rows::OfReseller(id) => user.id == id || user.creator_id == Some(id),
+        Rows::OfReseller(id) => user.id == id || (user.creator_id == Some(id) && user.role == Role::User),
         Rows::OfUser(id) => user.id == id,
         Rows::Nobodys => false,
     }))

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{columns, get};
 use crate::actions::audit::{self, Object};
 use crate::domain::error::{AppError, Conflict, Invalid};
-use crate::domain::keys::{Grants, Key, KeyId, KeySettings, NewSecret, Style};
+use crate::domain::keys::{Grants, Key, KeyId, KeySettings, NewSecret, Style, check_expiry};
 use crate::domain::policy::{Permit, escalation};
 use crate::domain::time::Timestamp;
 use crate::domain::users::Role;
@@ -23,11 +23,11 @@ pub fn update(
     default_rate: u32,
     now: Timestamp,
 ) -> Result<Key, AppError> {
-    let key = get(tx, id)?;
+    let key = get(tx, permit, id)?;
     refuse_revoked(&key)?;
     let mut settings = key.settings.clone();
     change(&mut settings)?;
-    check(permit, &key, &settings, default_rate)?;
+    check(permit, &key, &settings, default_rate, now)?;
     if settings == key.settings {
         return Ok(key);
     }
@@ -40,10 +40,16 @@ pub fn update(
     let (before, after) = differences(&columns(&key.settings), &columns(&settings));
     let object = Object { action: "keys.update", kind: "key", id: id.0 };
     audit::record(tx, permit, now, object, Some(&before), Some(&after))?;
-    get(tx, id)
+    get(tx, permit, id)
 }
 
-fn check(permit: &Permit, key: &Key, settings: &KeySettings, default_rate: u32) -> Result<(), AppError> {
+fn check(
+    permit: &Permit,
+    key: &Key,
+    settings: &KeySettings,
+    default_rate: u32,
+    now: Timestamp,
+) -> Result<(), AppError> {
     if settings.grants.style() != key.settings.grants.style() {
         return Err(AppError::Internal("a change turned one style of key into another".to_owned()));
     }
@@ -60,7 +66,10 @@ fn check(permit: &Permit, key: &Key, settings: &KeySettings, default_rate: u32) 
     if settings.grants != key.settings.grants && !permit.is_operator() {
         settings.grants.check_owner(key.owner_role)?;
     }
-    escalation::check(permit, settings, default_rate)
+    if settings.expires_at != key.settings.expires_at {
+        settings.expires_at.map_or(Ok(()), |end| check_expiry("expires", end, now))?;
+    }
+    escalation::check(permit, key.owner_role, settings, default_rate)
 }
 
 fn refuse_revoked(key: &Key) -> Result<(), AppError> {
@@ -93,20 +102,23 @@ pub fn rotate(
     default_rate: u32,
     now: Timestamp,
 ) -> Result<Key, AppError> {
-    let key = get(tx, id)?;
+    let key = get(tx, permit, id)?;
     refuse_revoked(&key)?;
     // Whoever rotates learns the secret, so it must be one that it could have made itself.
-    escalation::check(permit, &key.settings, default_rate)?;
+    escalation::check(permit, key.owner_role, &key.settings, default_rate)?;
     let display = match key.settings.grants {
         // The identifier of a pair stays.
         Grants::Billing { .. } => None,
         Grants::External(_) | Grants::Panel(_) => Some(secret.display.as_str()),
     };
     let ends_at = now.plus_millis(grace_millis);
+    if grace_millis < 0 || ends_at >= Timestamp::END {
+        return Err(Invalid::new("grace", "must end before the year 10000").into());
+    }
     let generation = store::keys::rotate(tx, permit, id, &secret.hash, display, now, ends_at)?;
     let before = json!({"generation": key.generation});
     let after = json!({"generation": generation, "old_works_until": ends_at.rfc3339()});
     let object = Object { action: "keys.rotate", kind: "key", id: id.0 };
     audit::record(tx, permit, now, object, Some(&before), Some(&after))?;
-    get(tx, id)
+    get(tx, permit, id)
 }

@@ -21,12 +21,14 @@ pub fn mint(
 ) -> Result<KeyId, AppError> {
     let owner = store::users::find_by_username(tx, permit, &draft.owner)?;
     let owner = owner.ok_or_else(|| Invalid::new("user", "does not exist"))?;
+    // A reseller mints for its users only once that is built on a surface of its own.
+    escalation::may_mint(permit, draft.grants.style(), &owner, false)?;
     draft.grants.check_owner(owner.role)?;
     if !store::users::may_use_api(tx, owner.id)? {
         return Err(AppError::Forbidden("API access is disabled for this account".to_owned()));
     }
     let settings = escalation::fill(permit, draft);
-    escalation::check(permit, &settings, default_rate)?;
+    escalation::check(permit, owner.role, &settings, default_rate)?;
     settings.expires_at.map_or(Ok(()), |end| check_expiry("expires", end, draft.now))?;
     if store::keys::count_living(tx, owner.id)? >= escalation::KEYS_OF_A_USER {
         let text =

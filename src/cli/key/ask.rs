@@ -13,7 +13,7 @@ use crate::domain::error::{AppError, Invalid};
 use crate::domain::keys::Style;
 use crate::domain::policy::{Denial, Gate};
 use crate::domain::routes::Method;
-use crate::domain::time::{Date, Timestamp};
+use crate::domain::time::Timestamp;
 
 #[derive(Debug, Args)]
 pub struct Can {
@@ -37,7 +37,10 @@ impl Can {
         let method = Method::parse(&self.method.to_uppercase());
         let method =
             method.ok_or_else(|| AppError::from(Invalid::new("method", "must be GET, HEAD, POST, PUT or DELETE")))?;
-        let at = self.at.as_deref().map_or(Ok(app.now()), |text| instant(app, text))?;
+        let at = self
+            .at
+            .as_deref()
+            .map_or(Ok(app.now()), |text| Timestamp::parse_instant("at", text, app.zone()).map_err(AppError::from))?;
         let path = self.path.split('?').next().unwrap_or_default();
         let limits = app.db.read(|tx| actions::keys::long_windows(tx, key.id, at))?;
         let question = Question { key: key.id, method, path, ip: self.from, at, limits: &limits };
@@ -84,12 +87,4 @@ fn table(style: Style, denial: Option<&Denial>) -> Vec<Value> {
         failing.iter().map(fail).collect()
     };
     Gate::ALL.into_iter().filter(belongs).flat_map(line).collect()
-}
-
-fn instant(app: &App, text: &str) -> Result<Timestamp, AppError> {
-    if let Some(at) = Timestamp::parse_rfc3339(text) {
-        return Ok(at);
-    }
-    let date = Date::parse("at", text).map_err(|_| Invalid::new("at", "must be a date (YYYY-MM-DD) or RFC 3339"))?;
-    Ok(date.start_in(app.zone()))
 }

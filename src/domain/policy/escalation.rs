@@ -1,13 +1,25 @@
 //! Escalation is impossible: what a key makes or changes may never do more than the key itself (contract: keys.md,
 //! Life cycle beyond the seeds).
 
-use super::{KeyFacts, Permit};
+use super::{KeyFacts, Permit, Rows};
 use crate::domain::error::AppError;
-use crate::domain::keys::{KeyDraft, KeySettings};
-use crate::domain::users::Role;
+use crate::domain::keys::{KeyDraft, KeySettings, Style};
+use crate::domain::limits;
+use crate::domain::users::{Role, User, UserId};
 
 /// Living keys that a user may have.
 pub const KEYS_OF_A_USER: i64 = 50;
+
+/// Whether the caller may mint a key of this style for this owner (contract: keys.md, minted by). `delegated`: the
+/// settings and the reseller's lever let a reseller mint panel keys for the users it owns.
+pub fn may_mint(permit: &Permit, style: Style, owner: &User, delegated: bool) -> Result<(), AppError> {
+    let own = permit.user() == Some(owner.id);
+    let of_its_users = delegated && permit.rows() == Rows::OfReseller(owner.creator_id.unwrap_or(UserId(0)));
+    if permit.role() == Role::Admin || (style == Style::Panel && (own || of_its_users)) {
+        return Ok(());
+    }
+    Err(AppError::Forbidden("Admin access required".to_owned()))
+}
 
 /// What a draft asks for, where a field that was left out takes the bounds of the acting key.
 pub fn fill(permit: &Permit, draft: &KeyDraft) -> KeySettings {
@@ -26,9 +38,13 @@ pub fn fill(permit: &Permit, draft: &KeyDraft) -> KeySettings {
     }
 }
 
-/// Whether the caller may see to it that a key has these settings. `default_rate`: requests a minute of a key without a
+/// Whether the caller may see to it that a key of such an owner has these settings. `default_rate`: requests a minute of a key without a
 /// limit of its own.
-pub fn check(permit: &Permit, wanted: &KeySettings, default_rate: u32) -> Result<(), AppError> {
+pub fn check(permit: &Permit, owner: Role, wanted: &KeySettings, default_rate: u32) -> Result<(), AppError> {
+    if owner > permit.role() {
+        return Err(AppError::Forbidden("Admin access required".to_owned()));
+    }
+    let default_rate = limits::default_of(wanted.grants.style(), default_rate);
     let rate = per_minute(wanted.rate_per_minute, default_rate);
     if permit.role() != Role::Admin && rate > per_minute(None, default_rate) {
         return Err(beyond("rate_limit", "may not be above the configured default"));

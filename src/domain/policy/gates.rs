@@ -1,6 +1,7 @@
 //! Gates 4-13 over a known key: which fail, and what would make each pass.
 
 use super::{Asked, Denied, Gate, KeyFacts, OwnerFacts, Window};
+use crate::domain::addresses::MAX_ENTRIES;
 use crate::domain::keys::{self, BillingScope, Grants, Level, Permission, Scope, Style};
 use crate::domain::routes::{Entry, Method, Need, PanelNeed, Route, Surface};
 use crate::domain::time::Timestamp;
@@ -38,7 +39,9 @@ pub(super) fn failing(asked: &Asked<'_>, key: &KeyFacts) -> Vec<Denied> {
     }
     if !key.allowed_ips.allows(asked.ip) {
         let have = asked.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
-        let fix = asked.ip.map(|ip| format!("panel key update {} --add-ip {ip}", id()));
+        // A full list takes no more; which entry may go, nobody but its owner knows.
+        let room = asked.ip.filter(|_| key.allowed_ips.len() < MAX_ENTRIES);
+        let fix = room.map(|ip| format!("panel key update {} --add-ip {ip}", id()));
         failing.push(denied(Gate::Ip, "a listed address", have, fix));
     }
     rate_gate(asked, &mut failing);
@@ -154,7 +157,7 @@ fn role_gate(route: &Route, key: &KeyFacts, owner: &OwnerFacts, failing: &mut Ve
                     Some(fix),
                 ));
             }
-            if need <= Level::Billing { Role::Reseller } else { Role::Admin }
+            if (*level).max(need) <= Level::Billing { Role::Reseller } else { Role::Admin }
         }
         _ if owner.role < route.role => route.role,
         _ => return,

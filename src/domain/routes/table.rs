@@ -77,6 +77,8 @@ impl Route {
 const fn health_of_external() -> Route {
     let mut route = external(Get, "/api/v1/external/system/health", Scope::Read, "system.health").open_unmetered();
     route.need = Need::External(None);
+    // Gates 1-10 only (contract: external.md, System).
+    route.role = Role::User;
     route
 }
 

@@ -256,16 +256,10 @@ fn filter(call: &Call) -> Result<Filter, Failure> {
         is_online: query.boolean("is_online")?,
         external_id: query.text("external_id")?.map(str::to_owned),
         expires_before: query.text("expires_before")?.map(|text| Date::parse("expires_before", text)).transpose()?,
-        updated_since: query.text("updated_since")?.map(|text| instant("updated_since", text, zone)).transpose()?,
+        updated_since: query
+            .text("updated_since")?
+            // In a query an unescaped + of the offset arrives as a space.
+            .map(|text| Timestamp::parse_instant("updated_since", &text.replace(' ', "+"), zone))
+            .transpose()?,
     })
-}
-
-/// RFC 3339, or a date, which means its beginning in the configured zone.
-fn instant(field: &'static str, text: &str, zone: chrono_tz::Tz) -> Result<Timestamp, Invalid> {
-    // In a query an unescaped + of the offset arrives as a space.
-    if let Some(at) = Timestamp::parse_rfc3339(&text.replace(' ', "+")) {
-        return Ok(at);
-    }
-    let date = Date::parse(field, text).map_err(|_| Invalid::new(field, "must be an RFC 3339 instant or a date"))?;
-    Ok(date.start_in(zone))
 }

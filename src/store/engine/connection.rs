@@ -16,7 +16,7 @@ use crate::store::{OpenError, Synchronous};
 const STATEMENTS: usize = 256;
 
 /// How long a connection waits for another process's write (the command line beside the server).
-const BUSY: Duration = Duration::from_secs(5);
+pub const BUSY: Duration = Duration::from_secs(5);
 
 /// File systems on which SQLite's locks cannot be trusted (statfs(2) magic numbers).
 const NETWORK_FILE_SYSTEMS: &[(i64, &str)] = &[
@@ -53,6 +53,17 @@ pub fn folder_of(path: &Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     }
+}
+
+/// Holds off other processes that open a database in this folder until it is dropped. Two that turn a new file into a
+/// database at once would see each other's half-done work as a lock that nobody waits for. A lock on the file itself
+/// would not do: closing it would end SQLite's own locks.
+pub fn lock_folder(path: &Path) -> Result<fs::File, OpenError> {
+    let folder = folder_of(path);
+    let failed = |cause: io::Error| OpenError::Folder { folder: folder.clone(), cause: cause.to_string() };
+    let file = fs::File::open(&folder).map_err(failed)?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).map_err(|e| failed(e.into()))?;
+    Ok(file)
 }
 
 /// Which file a path named when it was opened. What is written to one that was deleted or replaced since is lost.
@@ -140,6 +151,8 @@ pub fn open(path: &Path, synchronous: Synchronous) -> rusqlite::Result<Connectio
 pub fn readers(path: &Path, size: u32) -> Result<r2d2::Pool<SqliteConnectionManager>, OpenError> {
     let manager = SqliteConnectionManager::file(path).with_init(|connection| {
         initialise(connection, Synchronous::Normal)?;
+        // A reader waits for nobody but a recovery after a crash.
+        connection.busy_timeout(Duration::from_secs(1))?;
         connection.pragma_update(None, "query_only", true)
     });
     r2d2::Pool::builder()

@@ -1,18 +1,20 @@
 //! The one thread that writes. It takes what waits, runs each job in its own savepoint of one transaction, and commits
 //! once: many acknowledged writes share one sync of the disk. No answer, a refusal neither, leaves before the commit.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::domain::error::AppError;
-use crate::store::engine::connection::{OpenFile, wal_of};
+use crate::domain::text;
+use crate::store::engine::connection::{BUSY, OpenFile, wal_of};
 use crate::store::{OpenError, Synchronous, WriteTx, connection_error};
 
 /// Jobs that may wait; beyond it callers are told to come back.
@@ -23,6 +25,9 @@ const GROUP: usize = 256;
 
 /// Above this the write-ahead log is cut back when nothing waits.
 const WAL_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// After a cut that readers prevented.
+const CUT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 trait Job: Send {
     /// Runs the closure; true: keep what it wrote.
@@ -45,7 +50,7 @@ impl<T: Send, F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send> Job for Write<T
         let tx = WriteTx::new(connection);
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(&tx)))
             .unwrap_or_else(|panic| {
-                Err(AppError::Internal(format!("a write panicked: {}", panic_text(panic.as_ref()))))
+                Err(AppError::Internal(format!("a write panicked: {}", text::of_panic(panic.as_ref()))))
             })
             .and_then(|done| tx.settle().map(|()| done));
         let keep = outcome.is_ok();
@@ -68,18 +73,12 @@ impl<T: Send, F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send> Job for Write<T
     }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("unknown")
-}
-
 /// The way to the writer thread. Dropping it lets the thread finish what waits, and waits for that.
 pub struct Writer {
     queue: Option<SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    /// Groups taken up since the start: tells a writer that works from one that hangs.
+    turns: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -92,12 +91,18 @@ impl Writer {
     pub fn start(path: &Path, synchronous: Synchronous, queue: usize) -> Result<Self, OpenError> {
         let connection = super::connection::open(path, synchronous)?;
         let (sender, receiver) = sync_channel(queue);
+        let turns = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&turns);
         let (wal, file) = (wal_of(path), OpenFile::of(path)?);
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || serve(&connection, &receiver, &file, &wal))
+            .spawn(move || serve(&connection, &receiver, &file, &wal, &counted))
             .map_err(|e| OpenError::File { path: path.to_owned(), cause: e.to_string() })?;
-        Ok(Self { queue: Some(sender), thread: Some(thread) })
+        Ok(Self { queue: Some(sender), thread: Some(thread), turns })
+    }
+
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     /// Queues a write and gives the place where its outcome will be. The closure may run twice: a group whose commit
@@ -129,7 +134,8 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFile, wal: &Path) {
+fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFile, wal: &Path, turns: &AtomicU64) {
+    let mut not_before: Option<Instant> = None;
     while let Ok(first) = queue.recv() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -138,13 +144,13 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFil
             group.push(next);
         }
         let idle = group.len() < GROUP;
-        group.retain(|job| !job.is_abandoned());
+        turns.fetch_add(1, Ordering::Relaxed);
         if catch_unwind(AssertUnwindSafe(|| carry_out(connection, file, group))).is_err() {
             roll_back(connection);
             tracing::error!("a group of writes panicked");
         }
-        if idle {
-            cut_back(connection, wal);
+        if idle && not_before.is_none_or(|at| Instant::now() >= at) {
+            not_before = if cut_back(connection, wal) { None } else { Some(Instant::now() + CUT_AGAIN_AFTER) };
         }
     }
 }
@@ -188,6 +194,9 @@ fn refuse(group: Vec<Box<dyn Job>>, error: &AppError) {
 /// Runs the jobs of an open transaction and commits it.
 fn commit_together(connection: &Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
     for job in &mut *group {
+        if job.is_abandoned() {
+            continue;
+        }
         execute(connection, "SAVEPOINT job")?;
         let keep = job.run(connection);
         // A full disk or a failing one makes SQLite end the whole transaction under our feet.
@@ -217,16 +226,22 @@ fn roll_back(connection: &Connection) {
     }
 }
 
-/// Readers can keep the log from being cut back, so this gives up quickly and tries again after a later group.
-fn cut_back(connection: &Connection, wal: &Path) {
+/// Readers can keep the log from being cut back, so this gives up quickly. False: it should be tried again, but later.
+fn cut_back(connection: &Connection, wal: &Path) -> bool {
     if std::fs::metadata(wal).map_or(0, |file| file.len()) <= WAL_LIMIT_BYTES {
-        return;
+        return true;
     }
     let cut = connection
         .busy_timeout(Duration::from_millis(20))
-        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
-        .and_then(|()| connection.busy_timeout(Duration::from_secs(5)));
-    if let Err(error) = cut {
-        tracing::warn!(%error, "the write-ahead log could not be cut back");
+        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
+    if let Err(error) = connection.busy_timeout(BUSY) {
+        tracing::error!(%error, "the writer's patience could not be set back");
+    }
+    match cut {
+        Ok(busy) => busy == 0,
+        Err(error) => {
+            tracing::warn!(%error, "the write-ahead log could not be cut back");
+            false
+        }
     }
 }

@@ -27,9 +27,8 @@ macro_rules! select_facts {
 }
 const FIND: &str = select_facts!("WHERE x.secret_hash = ?1");
 const FIND_NEWEST: &str = select_facts!("WHERE x.key_id = ?1 ORDER BY x.generation DESC LIMIT 1");
-// The two generations that may be alive, and the one before: a dead one is told from a wrong one.
-const FIND_BY_NPK: &str =
-    select_facts!("WHERE k.display = ?1 AND k.style = 'billing' ORDER BY x.generation DESC LIMIT 3");
+// Dead generations too: one that was replaced is told from one that never was.
+const FIND_BY_NPK: &str = select_facts!("WHERE k.display = ?1 AND k.style = 'billing' ORDER BY x.generation DESC");
 
 /// Finds a key by the SHA-256 of a secret that is the whole key.
 pub fn find_facts(tx: &ReadTx<'_>, hash: &SecretHash) -> Result<Option<KeyFacts>, AppError> {
@@ -80,16 +79,14 @@ fn from_row(row: &Row<'_>) -> Result<KeyFacts, AppError> {
             enabled: row.get(11)?,
             expires_at: row.get::<_, Option<i64>>(12)?.map(Timestamp),
             revoked: row.get(13)?,
-            generation: Generation { number: row.get(14)?, replaced: replaced(row)? },
+            generation: Generation {
+                number: row.get(14)?,
+                replaced: Replaced::from_columns(row.get(15)?, row.get(16)?),
+            },
             owner: owner(row)?,
         })
     };
     facts().map_err(engine)
-}
-
-fn replaced(row: &Row<'_>) -> rusqlite::Result<Option<Replaced>> {
-    let (at, ends_at): (Option<i64>, Option<i64>) = (row.get(15)?, row.get(16)?);
-    Ok(at.zip(ends_at).map(|(at, ends_at)| Replaced { at: Timestamp(at), ends_at: Timestamp(ends_at) }))
 }
 
 fn owner(row: &Row<'_>) -> rusqlite::Result<Option<OwnerFacts>> {

@@ -25,7 +25,8 @@ macro_rules! select_listed {
         concat!(
             "SELECT k.id, k.panel_id, k.user_id, u.username, u.role, k.name, k.description, k.display, k.scope, k.permissions, ",
             "k.level, k.scopes, k.allowed_ips, k.rate_per_minute, k.rate_per_hour, k.rate_per_day, k.enabled, ",
-            "k.disabled_by_admin, k.expires_at, k.revoked_at, k.generation, k.last_used_at, k.last_used_ip, k.created_at ",
+            "k.disabled_by_admin, k.expires_at, k.revoked_at, k.generation, k.last_used_at, k.last_used_ip, k.created_at, ",
+            "u.creator_id ",
             "FROM api_keys k JOIN users u ON u.id = k.user_id ",
             $rest
         )
@@ -61,9 +62,7 @@ pub fn list_by_reference(tx: &ReadTx<'_>, reference: &Reference<'_>) -> Result<V
 pub fn list_generations(tx: &ReadTx<'_>, id: KeyId) -> Result<Vec<Generation>, AppError> {
     let mut statement = tx.prepare(LIST_GENERATIONS)?;
     let rows = statement.query_map([id.0], |row| {
-        let (at, ends_at): (Option<i64>, Option<i64>) = (row.get(1)?, row.get(2)?);
-        let replaced = at.zip(ends_at).map(|(at, end)| Replaced { at: Timestamp(at), ends_at: Timestamp(end) });
-        Ok(Generation { number: row.get(0)?, replaced })
+        Ok(Generation { number: row.get(0)?, replaced: Replaced::from_columns(row.get(1)?, row.get(2)?) })
     });
     rows.and_then(Iterator::collect).map_err(|e| store_error(&e))
 }
@@ -113,6 +112,7 @@ fn from_row(row: &Row<'_>) -> Result<Key, AppError> {
             last_used_at: instant(21)?,
             last_used_ip: row.get(22)?,
             created_at: Timestamp(row.get(23)?),
+            owner_creator: row.get::<_, Option<i64>>(24)?.map(UserId),
         })
     };
     key().map_err(engine)

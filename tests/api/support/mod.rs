@@ -94,11 +94,13 @@ pub struct TestApp {
     /// The application behind the server, for what a test prepares through actions.
     pub panel: Arc<App>,
     clock: Clock,
+    config: Config,
+    jobs: bool,
     client: reqwest::Client,
     database: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    folder: TempDir,
+    folder: Option<TempDir>,
 }
 
 impl fmt::Debug for TestApp {
@@ -120,11 +122,24 @@ impl TestApp {
         Plan::new().at(instant).spawn().await
     }
 
+    /// Stops the server and starts it again on the same folder, with the same settings and at the same instant.
+    pub async fn restart(mut self) -> Self {
+        self.stop();
+        let folder = self.folder.take().unwrap();
+        let plan = Plan { config: self.config.clone(), clock: self.clock.clone(), jobs: self.jobs };
+        drop(self);
+        Self::start_in(plan, folder).await
+    }
+
     async fn start(plan: Plan) -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::start_in(plan, TempDir::new().unwrap()).await
+    }
+
+    async fn start_in(plan: Plan, folder: TempDir) -> Self {
         let database = folder.path().join("panel.db");
         let Plan { mut config, clock, jobs } = plan;
         config.database.path.clone_from(&database);
+        let settings = config.clone();
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = channel();
         let of_server = clock.clone();
@@ -138,7 +153,22 @@ impl TestApp {
                 .unwrap();
         // A proxy of the machine's environment must not stand between.
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { address, panel, clock, client, database, stop: Some(stop), thread: Some(thread), folder }
+        Self {
+            address,
+            panel,
+            clock,
+            config: settings,
+            jobs,
+            client,
+            database,
+            stop: Some(stop),
+            thread: Some(thread),
+            folder: Some(folder),
+        }
+    }
+
+    pub fn move_clock(&self, to: Timestamp) {
+        self.clock.move_to(to);
     }
 
     pub fn move_to(&self, instant: &str) {
@@ -174,7 +204,7 @@ impl TestApp {
 
     /// Every file of the database's folder, whole.
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {
-        let files = std::fs::read_dir(self.folder.path()).unwrap().map(Result::unwrap);
+        let files = std::fs::read_dir(self.folder.as_ref().unwrap().path()).unwrap().map(Result::unwrap);
         files
             .map(|file| (file.file_name().to_string_lossy().into_owned(), std::fs::read(file.path()).unwrap()))
             .collect()
@@ -220,7 +250,7 @@ fn serve(config: Config, clock: Clock, with_jobs: bool, ready: &Sender<Started>,
         On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
     let jobs = with_jobs.then(|| Jobs::start(on).unwrap());
     let panel = Arc::clone(&app);
-    let state = Data::new(State::new(app, logs, uses, limits));
+    let state = Data::new(State::new(app, logs, uses, limits).unwrap());
     actix_web::rt::System::new().block_on(async {
         let serving = http::start(state).unwrap();
         let handle = serving.handle();

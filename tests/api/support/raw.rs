@@ -49,6 +49,12 @@ impl Connection {
         Some(Answer::checked(request, status, headers, &body))
     }
 
+    /// Sends a request and reads its answer; the connection stays.
+    pub fn call(&mut self, request: &Request) -> Answer {
+        assert!(self.send(request.wire()), "{request}: the server closed");
+        self.answer(request).unwrap_or_else(|| panic!("{request}: no answer"))
+    }
+
     /// The status line alone, for what the parser refuses before there is a request; `None`: closed.
     pub fn status(&mut self) -> Option<u16> {
         let mut line = String::new();

@@ -60,6 +60,21 @@ impl Request {
         self
     }
 
+    /// The bytes on the wire, on a connection that is kept.
+    pub fn wire(&self) -> Vec<u8> {
+        let mut bytes = format!("{} {} HTTP/1.1\r\nHost: localhost\r\n", self.method, self.target).into_bytes();
+        for (name, value) in &self.headers {
+            bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+        }
+        let body = self.body.as_deref().unwrap_or_default();
+        if !body.is_empty() || !matches!(self.method.as_str(), "GET" | "HEAD") {
+            bytes.extend(format!("Content-Length: {}\r\n", body.len()).into_bytes());
+        }
+        bytes.extend(b"\r\n");
+        bytes.extend(body);
+        bytes
+    }
+
     pub fn sent(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
     }

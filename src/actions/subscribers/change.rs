@@ -1,0 +1,209 @@
+//! Changing a subscriber: its fields, its status, its end.
+
+use serde_json::{Map, Value, json};
+
+use super::get;
+use crate::actions::audit::{self, Object};
+use crate::domain::audit::MASKED;
+use crate::domain::error::{AppError, Conflict, Invalid, Noun};
+use crate::domain::policy::Permit;
+use crate::domain::services::ServiceId;
+use crate::domain::subscribers::{Status, Subscriber, SubscriberId};
+use crate::domain::time::{Date, Timestamp};
+use crate::store::subscribers::Stored;
+use crate::store::{self, ReadTx, WriteTx};
+
+/// What an update asks for; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Only the value it has is taken.
+    pub username: Option<String>,
+    /// Only the value it has is taken.
+    pub status: Option<i64>,
+    pub full_name: Option<String>,
+    pub phone: Option<String>,
+    pub address: Option<String>,
+    pub email: Option<String>,
+    pub note: Option<String>,
+    pub service_id: Option<ServiceId>,
+    /// Sealed for this row.
+    pub password_sealed: Option<Vec<u8>>,
+    pub expiry_date: Option<Date>,
+    /// `Some(None)`: none from now on.
+    pub external_id: Option<Option<String>>,
+    /// `Some(None)`: none from now on.
+    pub nas_id: Option<Option<i64>>,
+}
+
+/// The name a row's sealed columns are bound to, which whoever seals a new password needs before the write.
+pub fn uid(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId) -> Result<[u8; 16], AppError> {
+    Ok(stored(tx, permit, id)?.uid)
+}
+
+fn stored(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId) -> Result<Stored, AppError> {
+    store::subscribers::find_stored(tx, permit, id)?.ok_or(AppError::NotFound(Noun::Subscriber))
+}
+
+pub fn update(
+    tx: &WriteTx<'_>,
+    permit: &Permit,
+    id: SubscriberId,
+    change: &Change,
+    now: Timestamp,
+    today: Date,
+) -> Result<Subscriber, AppError> {
+    let before = stored(tx, permit, id)?;
+    refuse_what_stays(&before, change, today)?;
+    let after = changed(tx, permit, &before, change)?;
+    if after != before {
+        store::subscribers::update(tx, permit, &before, &after, now)?;
+        let (was, is) = differences(&before, &after);
+        let object = Object { action: "subscribers.update", kind: "subscriber", id: id.0 };
+        audit::record(tx, permit, now, object, Some(&was), Some(&is))?;
+    }
+    get(tx, permit, id, today)
+}
+
+/// The login and the status have calls of their own, or none: only the value they have is taken.
+fn refuse_what_stays(before: &Stored, change: &Change, today: Date) -> Result<(), AppError> {
+    if change.username.as_ref().is_some_and(|username| *username != before.username) {
+        return Err(Invalid::new("username", "cannot be changed").into());
+    }
+    let status = Status::of(before.status, before.expiry_date, today).number();
+    if change.status.is_some_and(|wanted| wanted != status) {
+        return Err(Invalid::new("status", "cannot be changed here; use suspend, activate or renew").into());
+    }
+    Ok(())
+}
+
+fn changed(tx: &ReadTx<'_>, permit: &Permit, before: &Stored, change: &Change) -> Result<Stored, AppError> {
+    let mut after = before.clone();
+    for (column, new) in [
+        (&mut after.full_name, &change.full_name),
+        (&mut after.phone, &change.phone),
+        (&mut after.address, &change.address),
+        (&mut after.email, &change.email),
+        (&mut after.note, &change.note),
+    ] {
+        if let Some(text) = new {
+            column.clone_from(text);
+        }
+    }
+    if let Some(id) = change.service_id {
+        store::services::find(tx, id)?.ok_or_else(|| Invalid::new("service_id", "does not exist"))?;
+        after.service_id = id;
+    }
+    if let Some(nas) = change.nas_id {
+        if let Some(id) = nas
+            && !store::nas::exists(tx, permit, id)?
+        {
+            return Err(Invalid::new("nas_id", "does not exist").into());
+        }
+        after.nas_id = nas;
+    }
+    if let Some(external_id) = &change.external_id {
+        refuse_taken(tx, before, external_id.as_deref())?;
+        after.external_id.clone_from(external_id);
+    }
+    if let Some(sealed) = &change.password_sealed {
+        after.password_sealed.clone_from(sealed);
+    }
+    after.expiry_date = change.expiry_date.unwrap_or(after.expiry_date);
+    Ok(after)
+}
+
+/// An external id is unique among the rows of one owner.
+fn refuse_taken(tx: &ReadTx<'_>, before: &Stored, external_id: Option<&str>) -> Result<(), AppError> {
+    let Some(external_id) = external_id else { return Ok(()) };
+    match store::subscribers::find_by_external_id(tx, before.owner, external_id)? {
+        Some((other, _)) if other != before.id => {
+            Err(AppError::Conflict(Conflict::ExternalIdTaken { fields: vec!["external_id"] }))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn differences(before: &Stored, after: &Stored) -> (Value, Value) {
+    let columns = |of: &Stored| {
+        [
+            ("full_name", json!(of.full_name)),
+            ("phone", json!(of.phone)),
+            ("address", json!(of.address)),
+            ("email", json!(of.email)),
+            ("note", json!(of.note)),
+            ("external_id", json!(of.external_id)),
+            ("service_id", json!(of.service_id.0)),
+            ("nas_id", json!(of.nas_id)),
+            ("expiry_date", json!(of.expiry_date.iso())),
+        ]
+    };
+    let (mut was, mut is) = (Map::new(), Map::new());
+    for ((name, old), (_, new)) in columns(before).into_iter().zip(columns(after)) {
+        if old != new {
+            was.insert(name.to_owned(), old);
+            is.insert(name.to_owned(), new);
+        }
+    }
+    if before.password_sealed != after.password_sealed {
+        was.insert("password".to_owned(), json!(MASKED));
+        is.insert("password".to_owned(), json!(MASKED));
+    }
+    (was.into(), is.into())
+}
+
+/// What an operator may do to the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// 1, 3, 4 → 2.
+    Suspend,
+    /// 2, 4 → 1, which shows as 3 where the date has passed.
+    Activate,
+}
+
+impl Switch {
+    fn target(self) -> i64 {
+        match self {
+            Switch::Suspend => Status::Inactive.number(),
+            Switch::Activate => Status::Active.number(),
+        }
+    }
+
+    fn action(self) -> &'static str {
+        match self {
+            Switch::Suspend => "subscribers.suspend",
+            Switch::Activate => "subscribers.activate",
+        }
+    }
+}
+
+/// Suspends or activates. Already so is done too.
+pub fn switch(
+    tx: &WriteTx<'_>,
+    permit: &Permit,
+    id: SubscriberId,
+    to: Switch,
+    reason: Option<&str>,
+    now: Timestamp,
+    today: Date,
+) -> Result<Subscriber, AppError> {
+    let before = stored(tx, permit, id)?;
+    if before.status != to.target() {
+        store::subscribers::set_status(tx, permit, &before, to.target(), reason, now)?;
+        let (was, is) = (json!({"status": before.status}), json!({"status": to.target(), "reason": reason}));
+        let object = Object { action: to.action(), kind: "subscriber", id: id.0 };
+        audit::record(tx, permit, now, object, Some(&was), Some(&is))?;
+    }
+    get(tx, permit, id, today)
+}
+
+/// Deletes softly. The row is gone for every caller; audit and ledger keep it.
+pub fn delete(tx: &WriteTx<'_>, permit: &Permit, id: SubscriberId, now: Timestamp) -> Result<(), AppError> {
+    let before = stored(tx, permit, id)?;
+    store::subscribers::delete(tx, permit, &before, now)?;
+    let was = json!({
+        "username": before.username, "external_id": before.external_id, "status": before.status,
+        "service_id": before.service_id.0, "expiry_date": before.expiry_date.iso(),
+    });
+    let object = Object { action: "subscribers.delete", kind: "subscriber", id: id.0 };
+    audit::record(tx, permit, now, object, Some(&was), None)
+}
