@@ -303,6 +303,29 @@ CREATE INDEX transactions_by_owner ON transactions (owner_id, id);
 CREATE INDEX transactions_by_type ON transactions (type, id);
 CREATE INDEX transactions_by_time ON transactions (created_at, id);
 
+-- How many transactions each owner has (0 the house, -1 everybody), so that the total of a list never scans.
+CREATE TABLE transaction_counters (
+    owner_key    INTEGER NOT NULL PRIMARY KEY CHECK (owner_key >= -1),
+    transactions INTEGER NOT NULL CHECK (transactions >= 0)
+) STRICT;
+
+-- What each renewal came to, so that a retry with its external_id is answered with the first outcome.
+CREATE TABLE renewals (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    subscriber_id  INTEGER NOT NULL REFERENCES subscribers (id),
+    owner_id       INTEGER REFERENCES users (id),
+    external_id    TEXT,
+    asked          TEXT    NOT NULL,          -- periods, charge and price as asked
+    expiry_before  INTEGER NOT NULL,
+    expiry_after   INTEGER NOT NULL,
+    transaction_id INTEGER REFERENCES transactions (id),   -- NULL: nothing was to be paid
+    created_at     INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX renewals_by_external_id ON renewals (external_id, coalesce(owner_id, 0)) WHERE external_id IS NOT NULL;
+CREATE INDEX renewals_by_subscriber ON renewals (subscriber_id, id);
+CREATE INDEX renewals_by_owner ON renewals (owner_id) WHERE owner_id IS NOT NULL;
+CREATE INDEX renewals_by_transaction ON renewals (transaction_id) WHERE transaction_id IS NOT NULL;
+
 -- RADIUS accounting: one row for each session of a subscriber on a router; open while stopped_at is NULL.
 CREATE TABLE access_sessions (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -4,8 +4,11 @@
 pub mod audit;
 pub mod bootstrap;
 pub mod keys;
+pub mod nas;
 pub mod packages;
 pub mod services;
 pub mod setup;
 pub mod subscribers;
+pub mod system;
+pub mod transactions;
 pub mod users;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::audit::{self, Object};
-use crate::domain::error::{AppError, Conflict};
+use crate::domain::error::{AppError, Conflict, Noun};
 use crate::domain::policy::Permit;
 use crate::domain::services::{NewService, Service, ServiceId};
 use crate::domain::time::Timestamp;
@@ -28,6 +28,10 @@ pub fn add(tx: &WriteTx<'_>, permit: &Permit, new: &NewService, now: Timestamp) 
         Some(&after),
     )?;
     Ok(id)
+}
+
+pub fn get(tx: &ReadTx<'_>, id: ServiceId) -> Result<Service, AppError> {
+    store::services::find(tx, id)?.ok_or(AppError::NotFound(Noun::Service))
 }
 
 pub fn list(tx: &ReadTx<'_>) -> Result<Vec<Service>, AppError> {

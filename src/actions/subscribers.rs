@@ -1,6 +1,7 @@
 //! Subscribers: creating, finding, listing, changing.
 
 mod change;
+mod renew;
 
 use serde_json::{Map, Value, json};
 
@@ -9,12 +10,13 @@ use crate::domain::audit::MASKED;
 use crate::domain::error::{AppError, Conflict, Invalid, Noun};
 use crate::domain::policy::Permit;
 use crate::domain::subscribers::{
-    Draft, Filter, Listed, ListedSubscriber, NewSubscriber, PageOf, Subscriber, SubscriberId,
+    Draft, Filter, Listed, ListedSubscriber, NewSubscriber, PageOf, Subscriber, SubscriberId, Usage,
 };
 use crate::domain::time::Date;
 use crate::store::{self, ReadTx, WriteTx};
 
 pub use change::{Change, Switch, delete, switch, uid, update};
+pub use renew::{Renew, Renewed, renew};
 
 /// A create's outcome.
 #[derive(Debug)]
@@ -106,6 +108,11 @@ fn differing(draft: &Draft, created: &str) -> Result<Vec<&'static str>, AppError
 
 pub fn get(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId, today: Date) -> Result<Subscriber, AppError> {
     store::subscribers::find(tx, permit, id, today)?.ok_or(AppError::NotFound(Noun::Subscriber))
+}
+
+pub fn usage(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId, today: Date) -> Result<Usage, AppError> {
+    get(tx, permit, id, today)?;
+    store::subscribers::usage(tx, id, today)?.ok_or(AppError::NotFound(Noun::Subscriber))
 }
 
 pub fn get_by_username(tx: &ReadTx<'_>, permit: &Permit, username: &str, today: Date) -> Result<Subscriber, AppError> {

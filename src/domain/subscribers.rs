@@ -164,6 +164,24 @@ pub struct Subscriber {
     pub updated_at: Timestamp,
 }
 
+/// What a subscriber has used, and may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes.
+    pub daily_download: i64,
+    /// Bytes.
+    pub daily_upload: i64,
+    /// Bytes.
+    pub monthly_download: i64,
+    /// Bytes.
+    pub monthly_upload: i64,
+    /// Bytes; 0 is unlimited.
+    pub daily_quota: i64,
+    /// Bytes; 0 is unlimited.
+    pub monthly_quota: i64,
+    pub fup_level: i64,
+}
+
 /// One row of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedSubscriber {
@@ -218,6 +236,11 @@ pub struct PageOf {
 }
 
 impl PageOf {
+    /// How many rows to read: one more than asked for tells whether more follow.
+    pub fn rows_to_read(&self) -> i64 {
+        self.limit + 1
+    }
+
     /// Rows before a page are walked over one by one.
     const FAR: i64 = 2_000;
 
@@ -226,6 +249,17 @@ impl PageOf {
             Place::Page(number) => number.saturating_sub(1).saturating_mul(self.limit) > Self::FAR,
             Place::After(_) => false,
         }
+    }
+}
+
+impl<T> Listed<T> {
+    /// From the rows that were read: cuts off the one too many, and says where the next part begins.
+    pub fn from_rows(mut rows: Vec<T>, page: PageOf, total: Option<i64>, id: impl Fn(&T) -> i64) -> Self {
+        let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > wanted;
+        rows.truncate(wanted);
+        let next = rows.last().filter(|_| more).map(id);
+        Self { rows, total, next }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::{self as answer_body, BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{Bytes, Data, Payload};
@@ -46,7 +46,11 @@ pub async fn serve(request: HttpRequest, payload: Payload, state: Data<State>) -
     let visit = Visit::of(&request, &state);
     let mut payload = Some(payload);
     let answered = answer(&visit, &request, &mut payload, &state).await;
-    let response = finish(&visit, &state, answered);
+    let mut response = finish(&visit, &state, answered);
+    if request.method() == actix_web::http::Method::HEAD {
+        // Not left to the server: it takes the method from whatever request it has read last.
+        response = response.set_body(answer_body::None::new()).map_into_boxed_body();
+    }
     match payload {
         // A dropped body without a length would be read to its end, which may never come; one that is still held when
         // the answer has left makes the server close the connection.

@@ -8,7 +8,7 @@ pub mod call;
 mod door;
 pub mod external;
 pub mod panel;
-mod query;
+pub mod query;
 mod server;
 mod shield;
 mod state;

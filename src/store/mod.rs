@@ -3,6 +3,7 @@
 //! Nothing outside this room names rusqlite or r2d2. Every function on a tenant's rows takes the `Permit`.
 #![expect(clippy::disallowed_types, reason = "this is the room that may name the engine")]
 
+pub mod access_sessions;
 pub mod audit;
 pub mod counters;
 mod engine;
@@ -13,10 +14,12 @@ pub mod list_sql;
 pub mod meta;
 pub mod nas;
 pub mod packages;
+pub mod renewals;
 pub mod request_logs;
 pub mod services;
 pub mod setup_links;
 pub mod subscribers;
+pub mod transactions;
 pub mod users;
 
 use std::cell::Cell;

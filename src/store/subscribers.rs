@@ -13,7 +13,7 @@ use crate::domain::money::Money;
 use crate::domain::policy::{Permit, Rows};
 use crate::domain::services::ServiceId;
 use crate::domain::subscribers::{
-    Filter, Listed, ListedSubscriber, NewSubscriber, PageOf, Place, Status, Subscriber, SubscriberId,
+    Filter, Listed, ListedSubscriber, NewSubscriber, PageOf, Place, Status, Subscriber, SubscriberId, Usage,
 };
 use crate::domain::time::{Date, Timestamp};
 use crate::domain::users::{UserId, fold};
@@ -28,6 +28,14 @@ const FIND: &str = "
             WHERE u.subscriber_id = s.id AND u.day BETWEEN ?3 AND ?2)
     FROM subscribers s JOIN services v ON v.id = s.service_id
     WHERE s.id = ?1 AND s.deleted_at IS NULL";
+const USAGE: &str = "
+    SELECT coalesce(sum(u.download_bytes) FILTER (WHERE u.day = ?2), 0),
+           coalesce(sum(u.upload_bytes) FILTER (WHERE u.day = ?2), 0),
+           coalesce(sum(u.download_bytes), 0), coalesce(sum(u.upload_bytes), 0),
+           v.daily_quota, v.monthly_quota, s.fup_level
+    FROM subscribers s JOIN services v ON v.id = s.service_id
+    LEFT JOIN subscriber_usage u ON u.subscriber_id = s.id AND u.day BETWEEN ?3 AND ?2
+    WHERE s.id = ?1 AND s.deleted_at IS NULL GROUP BY s.id";
 const FIND_ID_BY_USERNAME: &str = "SELECT id FROM subscribers WHERE username_key = ?1 AND deleted_at IS NULL";
 const FIND_ID_BY_EXTERNAL_ID: &str = "
     SELECT id, created_values FROM subscribers
@@ -66,6 +74,23 @@ pub fn find(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId, today: Date) -> 
     let (day, month_start) = (today.days(), today.month_start().days());
     let found = tx.prepare(FIND)?.query_row((id.0, day, month_start), |row| from_row(row, today)).optional();
     Ok(found.map_err(|e| store_error(&e))?.filter(|subscriber| sees(permit, subscriber.owner)))
+}
+
+/// What a subscriber used today and this month, with its service's quotas.
+pub fn usage(tx: &ReadTx<'_>, id: SubscriberId, today: Date) -> Result<Option<Usage>, AppError> {
+    let read = |row: &Row<'_>| {
+        Ok(Usage {
+            daily_download: row.get(0)?,
+            daily_upload: row.get(1)?,
+            monthly_download: row.get(2)?,
+            monthly_upload: row.get(3)?,
+            daily_quota: row.get(4)?,
+            monthly_quota: row.get(5)?,
+            fup_level: row.get(6)?,
+        })
+    };
+    let days = (id.0, today.days(), today.month_start().days());
+    tx.prepare(USAGE)?.query_row(days, read).optional().map_err(|e| store_error(&e))
 }
 
 /// The id that a login belongs to, whoever owns it: uniqueness is among all.
@@ -139,30 +164,25 @@ pub fn list(
     let Some(mut sql) = narrowed(tx, permit, filter, today, LIST_ALL, LIST_OF_OWNER)? else {
         return Ok(Listed { rows: Vec::new(), total: Some(0), next: None });
     };
-    // One row more than asked for tells whether more follow.
     match page.place {
         Place::Page(number) => {
             let offset = (number - 1).saturating_mul(page.limit);
-            sql.end("ORDER BY s.id LIMIT ? OFFSET ?", [(page.limit + 1).into(), offset.into()]);
+            sql.end("ORDER BY s.id LIMIT ? OFFSET ?", [page.rows_to_read().into(), offset.into()]);
         }
         Place::After(id) => {
             sql.and("s.id > ?", [id.into()]);
-            sql.end("ORDER BY s.id LIMIT ?", [(page.limit + 1).into()]);
+            sql.end("ORDER BY s.id LIMIT ?", [page.rows_to_read().into()]);
         }
     }
     let mut statement = tx.prepare(sql.text())?;
     let rows = statement.query_map(&*sql.params(), |row| listed_from_row(row, today)).map_err(|e| store_error(&e))?;
-    let mut rows: Vec<ListedSubscriber> = rows.collect::<Result<_, _>>().map_err(|e| store_error(&e))?;
-    let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
-    let more = rows.len() > wanted;
-    rows.truncate(wanted);
-    let next = rows.last().filter(|_| more).map(|row| row.id.0);
+    let rows: Vec<ListedSubscriber> = rows.collect::<Result<_, _>>().map_err(|e| store_error(&e))?;
     let total = match page.place {
         Place::After(_) => None,
         Place::Page(_) if filter.is_empty() => Some(counters::total(tx, permit.rows())?),
         Place::Page(_) => Some(count(tx, permit, filter, today)?),
     };
-    Ok(Listed { rows, total, next })
+    Ok(Listed::from_rows(rows, page, total, |row| row.id.0))
 }
 
 fn count(tx: &ReadTx<'_>, permit: &Permit, filter: &Filter, today: Date) -> Result<i64, AppError> {

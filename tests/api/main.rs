@@ -14,6 +14,7 @@ mod edge;
 mod external;
 mod gates;
 mod idempotency;
+mod keys;
 mod request_log;
 mod routes;
 mod setup;

@@ -40,7 +40,7 @@ pub fn uid(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId) -> Result<[u8; 16
     Ok(stored(tx, permit, id)?.uid)
 }
 
-fn stored(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId) -> Result<Stored, AppError> {
+pub(super) fn stored(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId) -> Result<Stored, AppError> {
     store::subscribers::find_stored(tx, permit, id)?.ok_or(AppError::NotFound(Noun::Subscriber))
 }
 

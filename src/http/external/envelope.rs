@@ -3,10 +3,11 @@
 use actix_web::http::StatusCode;
 use serde::Serialize;
 
-use crate::domain::error::AppError;
+use crate::domain::error::{AppError, Invalid};
 use crate::domain::subscribers::{Listed, PageOf, Place};
 use crate::domain::time::Timestamp;
 use crate::http::answer::Reply;
+use crate::http::query::Query;
 
 #[derive(Serialize)]
 struct Envelope<'a, T> {
@@ -48,4 +49,19 @@ pub fn page<T>(listed: &Listed<T>, data: &impl Serialize, page: PageOf, now: Tim
     };
     let body = Envelope { success: true, data, pagination: Some(pagination), timestamp: now.rfc3339() };
     Reply::json(StatusCode::OK, &body)
+}
+
+/// Which part of a list the query asks for.
+pub fn asked_page(query: &Query) -> Result<PageOf, Invalid> {
+    let limit = query.integer("limit", 1, 100)?.unwrap_or(20);
+    let number = query.integer("page", 1, i64::MAX)?;
+    let after = query
+        .integer("cursor", 0, i64::MAX)
+        .map_err(|_| Invalid::new("cursor", "must be a next_cursor of an earlier answer"))?;
+    let place = match (number, after) {
+        (Some(_), Some(_)) => return Err(Invalid::new("cursor", "cannot be combined with page")),
+        (None, Some(id)) => Place::After(id),
+        (number, None) => Place::Page(number.unwrap_or(1)),
+    };
+    Ok(PageOf { place, limit })
 }

@@ -1,101 +1,26 @@
 //! `/subscribers`: wire in, action, wire out.
 
 use actix_web::http::StatusCode;
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+mod change;
+mod create;
+
+pub use change::{activate, delete, renew, suspend, update};
+pub use create::create;
 
 use super::envelope;
 use crate::actions;
-use crate::crypto::random;
-use crate::domain::error::{AppError, Invalid, Noun};
+use crate::domain::error::Noun;
 use crate::domain::money::Money;
-use crate::domain::policy::Permit;
-use crate::domain::services::ServiceId;
-use crate::domain::subscribers::{
-    self, Draft, Filter, ListedSubscriber, Login, NewSubscriber, PageOf, Place, Status, Subscriber, SubscriberId,
-};
+use crate::domain::subscribers::{Filter, ListedSubscriber, Status, Subscriber, SubscriberId};
 use crate::domain::time::{Date, Timestamp};
 use crate::domain::users::fold;
 use crate::http::answer::{Answer, Failure};
-use crate::http::call::{Call, Secrets};
-use crate::store::WriteTx;
-
-/// A password that asks for a random one (contract: external.md, Decided).
-const GENERATE: &str = "auto-generate";
-
-#[derive(Deserialize)]
-struct CreateBody {
-    username: Option<String>,
-    service_id: Option<i64>,
-    password: Option<String>,
-    full_name: Option<String>,
-    phone: Option<String>,
-    address: Option<String>,
-    email: Option<String>,
-    note: Option<String>,
-    expiry_date: Option<String>,
-    nas_id: Option<i64>,
-    external_id: Option<String>,
-    status: Option<i64>,
-    balance: Option<serde_json::Number>,
-}
-
-impl CreateBody {
-    fn draft(&self) -> Result<Draft, AppError> {
-        let username = Login::parse("username", self.username.as_deref().unwrap_or_default())?;
-        let service_id = self.service_id.ok_or_else(|| Invalid::required("service_id"))?;
-        self.refuse_what_is_not_settable()?;
-        let line = |field, value: &Option<String>, max| {
-            value.as_deref().map(|text| subscribers::line(field, text, max)).transpose()
-        };
-        let lines = |field, value: &Option<String>, max| {
-            value.as_deref().map(|text| subscribers::lines(field, text, max)).transpose()
-        };
-        Ok(Draft {
-            username,
-            service_id: ServiceId(service_id),
-            full_name: line("full_name", &self.full_name, 200)?,
-            phone: line("phone", &self.phone, 50)?,
-            address: lines("address", &self.address, 500)?,
-            email: line("email", &self.email, 254)?,
-            note: lines("note", &self.note, 2_000)?,
-            expiry_date: self.expiry_date.as_deref().map(|text| Date::parse("expiry_date", text)).transpose()?,
-            nas_id: self.nas_id,
-            external_id: self
-                .external_id
-                .as_deref()
-                .map(|id| subscribers::external_id("external_id", id))
-                .transpose()?,
-        })
-    }
-
-    /// A new subscriber is active and owes nothing; other values have calls of their own.
-    fn refuse_what_is_not_settable(&self) -> Result<(), AppError> {
-        if self.status.is_some_and(|status| status != Status::Active.number()) {
-            let problem = "cannot be set here; create the subscriber, then use suspend";
-            return Err(AppError::FieldForbidden { field: "status", problem });
-        }
-        if self.balance.as_ref().is_some_and(|balance| balance.as_f64() != Some(0.0)) {
-            let problem = "cannot be set; post a transaction";
-            return Err(AppError::FieldForbidden { field: "balance", problem });
-        }
-        Ok(())
-    }
-
-    /// The password to store, and whether it must be shown because we made it.
-    fn password(&self) -> Result<(SecretString, bool), AppError> {
-        match self.password.as_deref() {
-            None | Some("" | GENERATE) => Ok((random::password()?, true)),
-            Some(text) => {
-                subscribers::password("password", text)?;
-                Ok((text.into(), false))
-            }
-        }
-    }
-}
+use crate::http::call::Call;
 
 #[derive(Serialize)]
-struct Detail<'a> {
+pub(super) struct Detail<'a> {
     id: i64,
     username: &'a str,
     full_name: &'a str,
@@ -182,26 +107,6 @@ impl<'a> From<&'a ListedSubscriber> for Row<'a> {
     }
 }
 
-/// POST /api/v1/external/subscribers
-pub async fn create(call: Call) -> Answer {
-    let body: CreateBody = call.json()?;
-    let draft = body.draft()?;
-    let (password, generated) = body.password()?;
-    let uid = random::uid()?;
-    let password_sealed = call.state.app.sealer.seal("subscribers", "password_sealed", &uid, &password)?;
-    let (now, today) = (call.now, call.today());
-    let new = NewSubscriber { draft, uid, password_sealed, now, today };
-    let action = move |tx: &WriteTx<'_>, permit: &Permit| actions::subscribers::create(tx, permit, &new);
-    call.write(action, move |made, secrets| {
-        let mut detail = Detail::from(&made.subscriber);
-        if generated && made.fresh {
-            detail.password = Some(Some(password.expose_secret()).filter(|_| secrets == Secrets::Shown));
-        }
-        envelope::one(StatusCode::CREATED, &detail, now)
-    })
-    .await
-}
-
 /// GET /api/v1/external/subscribers/{id}
 pub async fn get(call: Call) -> Answer {
     let id = SubscriberId(call.id(Noun::Subscriber)?);
@@ -216,9 +121,36 @@ pub async fn get_by_username(call: Call) -> Answer {
     Ok(envelope::one(StatusCode::OK, &Detail::from(&found), call.now)?)
 }
 
+#[derive(Serialize)]
+struct UsageView {
+    daily_download_used: i64,
+    daily_upload_used: i64,
+    monthly_download_used: i64,
+    monthly_upload_used: i64,
+    daily_quota: i64,
+    monthly_quota: i64,
+    fup_level: i64,
+}
+
+/// GET /api/v1/external/subscribers/{id}/usage
+pub async fn usage(call: Call) -> Answer {
+    let id = SubscriberId(call.id(Noun::Subscriber)?);
+    let of = call.read(|tx| actions::subscribers::usage(tx, &call.permit, id, call.today()))?;
+    let view = UsageView {
+        daily_download_used: of.daily_download,
+        daily_upload_used: of.daily_upload,
+        monthly_download_used: of.monthly_download,
+        monthly_upload_used: of.monthly_upload,
+        daily_quota: of.daily_quota,
+        monthly_quota: of.monthly_quota,
+        fup_level: of.fup_level,
+    };
+    Ok(envelope::one(StatusCode::OK, &view, call.now)?)
+}
+
 /// GET /api/v1/external/subscribers
 pub async fn list(call: Call) -> Answer {
-    let (filter, page, today) = (filter(&call)?, page(&call)?, call.today());
+    let (filter, page, today) = (filter(&call)?, envelope::asked_page(&call.query)?, call.today());
     // A near page without a filter costs microseconds; a far one, or a filter, may have to look at many rows.
     let listed = if filter.is_empty() && !page.is_far() {
         call.read(|tx| actions::subscribers::list(tx, &call.permit, &filter, page, today))?
@@ -228,21 +160,6 @@ pub async fn list(call: Call) -> Answer {
     };
     let rows: Vec<_> = listed.rows.iter().map(Row::from).collect();
     Ok(envelope::page(&listed, &rows, page, call.now)?)
-}
-
-fn page(call: &Call) -> Result<PageOf, Invalid> {
-    let query = &call.query;
-    let limit = query.integer("limit", 1, 100)?.unwrap_or(20);
-    let number = query.integer("page", 1, i64::MAX)?;
-    let after = query
-        .integer("cursor", 0, i64::MAX)
-        .map_err(|_| Invalid::new("cursor", "must be a next_cursor of an earlier answer"))?;
-    let place = match (number, after) {
-        (Some(_), Some(_)) => return Err(Invalid::new("cursor", "cannot be combined with page")),
-        (None, Some(id)) => Place::After(id),
-        (number, None) => Place::Page(number.unwrap_or(1)),
-    };
-    Ok(PageOf { place, limit })
 }
 
 fn filter(call: &Call) -> Result<Filter, Failure> {

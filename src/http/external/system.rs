@@ -1,9 +1,10 @@
-//! `/system`: health.
+//! `/system`: health and figures.
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
 
 use super::envelope;
+use crate::actions;
 use crate::http::answer::{Answer, Reply};
 use crate::http::call::Call;
 
@@ -40,4 +41,28 @@ pub async fn health(call: Call) -> Answer {
     }
     let error = Explained { code: "DATABASE_UNAVAILABLE", message: "The database cannot be used at the moment" };
     Ok(Reply::json(StatusCode::SERVICE_UNAVAILABLE, &Unhealthy { success: false, error, data, timestamp })?)
+}
+
+#[derive(Serialize)]
+struct Stats {
+    online_users: i64,
+    total_subscribers: i64,
+    active_subscribers: i64,
+    expired_subscribers: i64,
+    suspended_subscribers: i64,
+    nas_count: i64,
+}
+
+/// GET /api/v1/external/system/stats
+pub async fn stats(call: Call) -> Answer {
+    let stats = call.read(|tx| actions::system::stats(tx, &call.permit, call.today()))?;
+    let view = Stats {
+        online_users: stats.online_users,
+        total_subscribers: stats.subscribers.total,
+        active_subscribers: stats.subscribers.active,
+        expired_subscribers: stats.subscribers.expired,
+        suspended_subscribers: stats.subscribers.suspended,
+        nas_count: stats.nas_count,
+    };
+    Ok(envelope::one(StatusCode::OK, &view, call.now)?)
 }

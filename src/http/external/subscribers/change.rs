@@ -1,0 +1,202 @@
+//! PUT, DELETE, suspend, activate, renew.
+
+use actix_web::http::StatusCode;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use super::Detail;
+use crate::actions::subscribers::{self as actions, Change, Renew, Switch};
+use crate::domain::error::{AppError, Invalid, Noun};
+use crate::domain::policy::Permit;
+use crate::domain::services::ServiceId;
+use crate::domain::subscribers::{self, Status, SubscriberId};
+use crate::domain::time::Date;
+use crate::domain::transactions::parse_amount;
+use crate::http::answer::{Answer, Failure};
+use crate::http::call::Call;
+use crate::http::external::envelope;
+use crate::http::external::transactions::Row as TransactionRow;
+use crate::store::WriteTx;
+
+/// Tells a field that was not sent (`None`) from one that was sent as null (`Some(None)`).
+fn sent<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+type Sent<T> = Option<Option<T>>;
+
+#[derive(Deserialize)]
+struct UpdateBody {
+    username: Option<String>,
+    status: Option<i64>,
+    #[serde(default, deserialize_with = "sent")]
+    full_name: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    phone: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    address: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    email: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    note: Sent<String>,
+    service_id: Option<i64>,
+    password: Option<String>,
+    expiry_date: Option<String>,
+    #[serde(default, deserialize_with = "sent")]
+    external_id: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    nas_id: Sent<i64>,
+    balance: Option<Box<RawValue>>,
+}
+
+impl UpdateBody {
+    /// The change, except for the password, which must be sealed for its row.
+    fn change(&self) -> Result<Change, AppError> {
+        if self.balance.is_some() {
+            return Err(AppError::FieldForbidden { field: "balance", problem: "cannot be set; post a transaction" });
+        }
+        let line = |field, value: &Sent<String>, max| {
+            let text = value.as_ref().map(|text| text.as_deref().unwrap_or_default());
+            text.map(|text| subscribers::line(field, text, max)).transpose()
+        };
+        let lines = |field, value: &Sent<String>, max| {
+            let text = value.as_ref().map(|text| text.as_deref().unwrap_or_default());
+            text.map(|text| subscribers::lines(field, text, max)).transpose()
+        };
+        let external_id = match &self.external_id {
+            Some(Some(id)) => Some(Some(subscribers::external_id("external_id", id)?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        Ok(Change {
+            username: self.username.clone(),
+            status: self.status,
+            full_name: line("full_name", &self.full_name, 200)?,
+            phone: line("phone", &self.phone, 50)?,
+            address: lines("address", &self.address, 500)?,
+            email: line("email", &self.email, 254)?,
+            note: lines("note", &self.note, 2_000)?,
+            service_id: self.service_id.map(ServiceId),
+            password_sealed: None,
+            expiry_date: self.expiry_date.as_deref().map(|text| Date::parse("expiry_date", text)).transpose()?,
+            external_id,
+            nas_id: self.nas_id,
+        })
+    }
+}
+
+/// PUT /api/v1/external/subscribers/{id}
+pub async fn update(call: Call) -> Answer {
+    let id = SubscriberId(call.id(Noun::Subscriber)?);
+    let body: UpdateBody = call.json()?;
+    let mut change = body.change()?;
+    if let Some(password) = &body.password {
+        subscribers::password("password", password)?;
+        let uid = call.read(|tx| actions::uid(tx, &call.permit, id))?;
+        let sealed = call.state.app.sealer.seal("subscribers", "password_sealed", &uid, &password.as_str().into())?;
+        change.password_sealed = Some(sealed);
+    }
+    let (now, today) = (call.now, call.today());
+    let action = move |tx: &WriteTx<'_>, permit: &Permit| actions::update(tx, permit, id, &change, now, today);
+    call.write(action, move |updated, _| envelope::one(StatusCode::OK, &Detail::from(updated), now)).await
+}
+
+#[derive(Serialize)]
+struct Deleted {
+    id: i64,
+    deleted_at: String,
+}
+
+/// DELETE /api/v1/external/subscribers/{id}
+pub async fn delete(call: Call) -> Answer {
+    let id = SubscriberId(call.id(Noun::Subscriber)?);
+    let now = call.now;
+    let action = move |tx: &WriteTx<'_>, permit: &Permit| actions::delete(tx, permit, id, now);
+    call.write(action, move |(), _| {
+        envelope::one(StatusCode::OK, &Deleted { id: id.0, deleted_at: now.rfc3339() }, now)
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct SwitchBody {
+    reason: Option<String>,
+}
+
+/// POST /api/v1/external/subscribers/{id}/suspend
+pub async fn suspend(call: Call) -> Answer {
+    switch(call, Switch::Suspend).await
+}
+
+/// POST /api/v1/external/subscribers/{id}/activate
+pub async fn activate(call: Call) -> Answer {
+    switch(call, Switch::Activate).await
+}
+
+#[derive(Serialize)]
+struct Switched<'a> {
+    #[serde(flatten)]
+    detail: Detail<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'static str>,
+}
+
+async fn switch(call: Call, to: Switch) -> Answer {
+    let id = SubscriberId(call.id(Noun::Subscriber)?);
+    let body: SwitchBody = call.json()?;
+    let reason = body.reason.map(|reason| subscribers::lines("reason", &reason, 500)).transpose()?;
+    let (now, today) = (call.now, call.today());
+    let action =
+        move |tx: &WriteTx<'_>, permit: &Permit| actions::switch(tx, permit, id, to, reason.as_deref(), now, today);
+    call.write(action, move |subscriber, _| {
+        let expired = to == Switch::Activate && subscriber.status == Status::Expired;
+        let warning = expired.then_some("The expiry date has passed: the subscriber stays expired until it is renewed");
+        envelope::one(StatusCode::OK, &Switched { detail: Detail::from(subscriber), warning }, now)
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct RenewBody {
+    periods: Option<i64>,
+    external_id: Option<String>,
+    charge: Option<bool>,
+    price: Option<Box<RawValue>>,
+}
+
+impl RenewBody {
+    fn renew(&self) -> Result<Renew, Failure> {
+        let periods = u32::try_from(self.periods.unwrap_or(1)).ok().filter(|periods| (1..=24).contains(periods));
+        let price = self.price.as_ref().map(|raw| raw.get()).filter(|text| *text != "null");
+        Ok(Renew {
+            periods: periods.ok_or_else(|| Invalid::new("periods", "must be an integer from 1 to 24"))?,
+            external_id: self
+                .external_id
+                .as_deref()
+                .map(|id| subscribers::external_id("external_id", id))
+                .transpose()?,
+            charge: self.charge,
+            price: price.map(|text| parse_amount("price", text)).transpose()?,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Renewed<'a> {
+    #[serde(flatten)]
+    detail: Detail<'a>,
+    transaction: Option<TransactionRow<'a>>,
+}
+
+/// POST /api/v1/external/subscribers/{id}/renew
+pub async fn renew(call: Call) -> Answer {
+    let id = SubscriberId(call.id(Noun::Subscriber)?);
+    let renew = call.json::<RenewBody>()?.renew()?;
+    let (now, today) = (call.now, call.today());
+    let action = move |tx: &WriteTx<'_>, permit: &Permit| actions::renew(tx, permit, id, &renew, now, today);
+    call.write(action, move |renewed, _| {
+        let transaction = renewed.transaction.as_ref().map(TransactionRow::from);
+        envelope::one(StatusCode::OK, &Renewed { detail: Detail::from(&renewed.subscriber), transaction }, now)
+    })
+    .await
+}

@@ -1,0 +1,112 @@
+//! POST /subscribers.
+
+use actix_web::http::StatusCode;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::Detail;
+use crate::actions;
+use crate::crypto::random;
+use crate::domain::error::{AppError, Invalid};
+use crate::domain::policy::Permit;
+use crate::domain::services::ServiceId;
+use crate::domain::subscribers::{self, Draft, Login, NewSubscriber, Status};
+use crate::domain::time::Date;
+use crate::http::answer::Answer;
+use crate::http::call::{Call, Secrets};
+use crate::http::external::envelope;
+use crate::store::WriteTx;
+
+/// A password that asks for a random one (contract: external.md, Decided).
+const GENERATE: &str = "auto-generate";
+
+#[derive(Deserialize)]
+struct CreateBody {
+    username: Option<String>,
+    service_id: Option<i64>,
+    password: Option<String>,
+    full_name: Option<String>,
+    phone: Option<String>,
+    address: Option<String>,
+    email: Option<String>,
+    note: Option<String>,
+    expiry_date: Option<String>,
+    nas_id: Option<i64>,
+    external_id: Option<String>,
+    status: Option<i64>,
+    balance: Option<serde_json::Number>,
+}
+
+impl CreateBody {
+    fn draft(&self) -> Result<Draft, AppError> {
+        let username = Login::parse("username", self.username.as_deref().unwrap_or_default())?;
+        let service_id = self.service_id.ok_or_else(|| Invalid::required("service_id"))?;
+        self.refuse_what_is_not_settable()?;
+        let line = |field, value: &Option<String>, max| {
+            value.as_deref().map(|text| subscribers::line(field, text, max)).transpose()
+        };
+        let lines = |field, value: &Option<String>, max| {
+            value.as_deref().map(|text| subscribers::lines(field, text, max)).transpose()
+        };
+        Ok(Draft {
+            username,
+            service_id: ServiceId(service_id),
+            full_name: line("full_name", &self.full_name, 200)?,
+            phone: line("phone", &self.phone, 50)?,
+            address: lines("address", &self.address, 500)?,
+            email: line("email", &self.email, 254)?,
+            note: lines("note", &self.note, 2_000)?,
+            expiry_date: self.expiry_date.as_deref().map(|text| Date::parse("expiry_date", text)).transpose()?,
+            nas_id: self.nas_id,
+            external_id: self
+                .external_id
+                .as_deref()
+                .map(|id| subscribers::external_id("external_id", id))
+                .transpose()?,
+        })
+    }
+
+    /// A new subscriber is active and owes nothing; other values have calls of their own.
+    fn refuse_what_is_not_settable(&self) -> Result<(), AppError> {
+        if self.status.is_some_and(|status| status != Status::Active.number()) {
+            let problem = "cannot be set here; create the subscriber, then use suspend";
+            return Err(AppError::FieldForbidden { field: "status", problem });
+        }
+        if self.balance.as_ref().is_some_and(|balance| balance.as_f64() != Some(0.0)) {
+            let problem = "cannot be set; post a transaction";
+            return Err(AppError::FieldForbidden { field: "balance", problem });
+        }
+        Ok(())
+    }
+
+    /// The password to store, and whether it must be shown because we made it.
+    fn password(&self) -> Result<(SecretString, bool), AppError> {
+        match self.password.as_deref() {
+            None | Some("" | GENERATE) => Ok((random::password()?, true)),
+            Some(text) => {
+                subscribers::password("password", text)?;
+                Ok((text.into(), false))
+            }
+        }
+    }
+}
+
+/// POST /api/v1/external/subscribers
+pub async fn create(call: Call) -> Answer {
+    let body: CreateBody = call.json()?;
+    let draft = body.draft()?;
+    let (password, generated) = body.password()?;
+    let uid = random::uid()?;
+    let password_sealed = call.state.app.sealer.seal("subscribers", "password_sealed", &uid, &password)?;
+    let (now, today) = (call.now, call.today());
+    let new = NewSubscriber { draft, uid, password_sealed, now, today };
+    let action = move |tx: &WriteTx<'_>, permit: &Permit| actions::subscribers::create(tx, permit, &new);
+    call.write(action, move |made, secrets| {
+        let mut detail = Detail::from(&made.subscriber);
+        if generated && made.fresh {
+            detail.password = Some(Some(password.expose_secret()).filter(|_| secrets == Secrets::Shown));
+        }
+        envelope::one(StatusCode::CREATED, &detail, now)
+    })
+    .await
+}
