@@ -1,6 +1,6 @@
 //! Renewing: more days, and the money for them, in one transaction.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::change::stored;
 use super::get;
@@ -137,6 +137,16 @@ fn pay(
     transactions::book(tx, permit, subscriber.owner, &new)
 }
 
+/// What a retry asks differently from its first try.
+fn differing(first: &Renewal, now: &Stored, asked: &str) -> Result<Vec<&'static str>, AppError> {
+    let read = |text: &str| -> Result<Value, AppError> {
+        serde_json::from_str(text).map_err(|e| AppError::Internal(format!("unreadable renewal: {e}")))
+    };
+    let (was, is) = (read(&first.asked)?, read(asked)?);
+    let asked = ["periods", "charge", "price"].into_iter().filter(|field| was[field] != is[field]);
+    Ok((first.subscriber != now.id).then_some("id").into_iter().chain(asked).collect())
+}
+
 /// A retry is answered with what the first try came to, whatever has happened since.
 fn first_outcome(
     tx: &ReadTx<'_>,
@@ -146,13 +156,7 @@ fn first_outcome(
     asked: &str,
     today: Date,
 ) -> Result<Renewed, AppError> {
-    let mut fields = Vec::new();
-    if first.subscriber != now.id {
-        fields.push("id");
-    }
-    if first.asked != asked {
-        fields.extend(["periods", "charge", "price"]);
-    }
+    let fields = differing(first, now, asked)?;
     if !fields.is_empty() {
         return Err(AppError::Conflict(Conflict::ExternalIdTaken { fields }));
     }
