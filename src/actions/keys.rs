@@ -13,9 +13,9 @@ use subtle::ConstantTimeEq;
 
 use super::audit::{self, Object};
 use crate::domain::error::{AppError, Conflict, Noun};
-use crate::domain::keys::{self, Grants, Key, KeyId, KeySettings, SecretHash, Style};
+use crate::domain::keys::{self, Grants, Key, KeyId, KeySettings, Style};
 use crate::domain::limits::Count;
-use crate::domain::policy::{Caller, Generation, KeyFacts, Permit, Rows};
+use crate::domain::policy::{Caller, Generation, Permit, Rows};
 use crate::domain::time::Timestamp;
 use crate::domain::users::Role;
 use crate::store::keys::Reference;
@@ -66,25 +66,26 @@ pub fn verify(tx: &ReadTx<'_>, credential: &Credential<'_>) -> Result<Caller, Ap
     }
 }
 
-/// The identifier is no secret and finds the row; the secret is compared in constant time, against something even where
-/// the identifier is unknown, so that both refusals cost the same.
+/// The identifier is no secret and finds the row; the secret is compared in constant time. An unknown identifier is held
+/// against another key's row, so that both refusals do the same work.
 fn verify_pair(tx: &ReadTx<'_>, key: &[u8], secret: &[u8]) -> Result<Caller, AppError> {
-    const NOBODYS: SecretHash = [0; 32];
     let hash = keys::hash_of(secret);
-    let mut generations = store::keys::find_facts_by_npk(tx, &String::from_utf8_lossy(key))?;
-    let mut matching = None;
-    for (place, (_, stored)) in generations.iter().enumerate() {
-        if bool::from(stored.ct_eq(&hash)) {
-            matching = Some(place);
-        }
-    }
-    if generations.is_empty() {
-        // Its outcome does not matter, its time does.
-        std::hint::black_box(NOBODYS.ct_eq(&hash));
+    let Some((display, generations)) = store::keys::find_pair(tx, &String::from_utf8_lossy(key), &hash)? else {
         return Ok(Caller::Unknown);
+    };
+    let known = bool::from(display.as_bytes().ct_eq(key));
+    let mut matching = None;
+    let mut newest = None;
+    for (facts, stored) in generations {
+        let matches = bool::from(stored.ct_eq(&hash));
+        let place = if matches { &mut matching } else { &mut newest };
+        *place = Some(facts);
     }
-    let facts: KeyFacts = generations.swap_remove(matching.unwrap_or(0)).0;
-    Ok(if matching.is_some() { Caller::Key(Arc::new(facts)) } else { Caller::WrongSecret(Arc::new(facts)) })
+    Ok(match (known, matching, newest) {
+        (true, Some(facts), _) => Caller::Key(Arc::new(facts)),
+        (true, None, Some(facts)) => Caller::WrongSecret(Arc::new(facts)),
+        (true, None, None) | (false, _, _) => Caller::Unknown,
+    })
 }
 
 /// All keys, or those of one style.

@@ -37,7 +37,7 @@ pub fn run(config: Config) -> Outcome {
         On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
     let failed = |error: std::io::Error| Failure::sentences(&error.to_string());
     let jobs = Jobs::start(on).map_err(failed)?;
-    let state = Data::new(State::new(app, logs, uses, limits).map_err(failed)?);
+    let state = Data::new(State::new(app, logs, &uses, limits).map_err(failed)?);
     let served = actix_web::rt::System::new().block_on(serve(state));
     // The order matters: jobs store what they hold, then the last owners of log and database let them finish and close.
     drop(jobs);

@@ -1,12 +1,10 @@
 //! The door: find the route, recognise the credential, run the gates, then read the body and call the handler.
 //! Every answer leaves through `finish`, so each has its request id, its log row and its surface's face.
 
-use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use actix_web::body::{self as answer_body, BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
@@ -16,6 +14,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::FutureExt;
 use serde_json::{Map, Value};
 
+use super::aftermath::{Aftermath, Shown};
 use super::answer::{self, Answer, Edge, Failure, Reply};
 use super::body;
 use super::call::Call;
@@ -25,8 +24,7 @@ use super::visit::Visit;
 use super::{admin, billing, external, panel};
 use crate::actions::{self, keys::Credential};
 use crate::domain::error::{AppError, Invalid, Noun};
-use crate::domain::policy::{self, Asked, Caller, Denial, Gate, KeyFacts, Permit, Window};
-use crate::domain::request_logs::RequestLog;
+use crate::domain::policy::{self, Asked, Caller, Denial, Gate, Permit, Window};
 use crate::domain::routes::{self, Entry, Found, Method, Need, Params, Route, Surface};
 use crate::domain::text;
 
@@ -46,7 +44,12 @@ pub async fn serve(request: HttpRequest, payload: Payload, state: Data<State>) -
     let visit = Visit::of(&request, &state);
     let mut payload = Some(payload);
     let answered = answer(&visit, &request, &mut payload, &state).await;
-    let mut response = finish(&visit, &state, answered);
+    let (mut response, aftermath) = finish(visit, answered);
+    if let Some(aftermath) = aftermath
+        && !state.aftermaths.hand_over(aftermath)
+    {
+        state.logs.count_dropped();
+    }
     if request.method() == actix_web::http::Method::HEAD {
         // Not left to the server: it takes the method from whatever request it has read last.
         response = response.set_body(answer_body::None::new()).map_into_boxed_body();
@@ -261,15 +264,14 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     }
 }
 
-fn finish(visit: &Visit, state: &State, answered: Answered) -> HttpResponse {
+fn finish(visit: Visit, answered: Answered) -> (HttpResponse, Option<Aftermath>) {
     let Answered { outcome, route, caller, windows } = answered;
-    let gate = match &outcome {
-        Err(Failure::Denied(denial)) => Some(denial.gate()),
-        _ => None,
-    };
-    let mut response = match outcome {
-        Ok(reply) => succeed(reply, route, &caller),
-        Err(failure) => refuse(visit, &failure, &caller),
+    let (mut response, denial) = match outcome {
+        Ok(reply) => (succeed(reply, route, &caller), None),
+        Err(failure) => {
+            let response = refuse(&visit, &failure);
+            (response, if let Failure::Denied(denial) = failure { Some(denial) } else { None })
+        }
     };
     let headers = response.headers_mut();
     put(headers, HeaderName::from_static("x-request-id"), visit.request_id());
@@ -279,19 +281,16 @@ fn finish(visit: &Visit, state: &State, answered: Answered) -> HttpResponse {
         put(headers, HeaderName::from_static("x-ratelimit-remaining"), &window.left().to_string());
         put(headers, HeaderName::from_static("x-ratelimit-reset"), &(window.resets_at.millis() / 1000).to_string());
     }
-    if let Some(key) = caller.key() {
-        let alive = matches!(caller, Caller::Key(_)) && !key.revoked && !key.generation.is_dead(visit.now);
-        if let Some(replaced) = key.generation.replaced.filter(|_| alive) {
-            // RFC 9745 and RFC 8594: this secret was replaced, and when it stops working.
-            put(headers, HeaderName::from_static("deprecation"), &format!("@{}", replaced.at.millis() / 1000));
-            put(headers, HeaderName::from_static("sunset"), &replaced.ends_at.http_date());
-        }
-        if matches!(caller, Caller::Key(_)) {
-            state.uses.note(key.id, visit.now, visit.origin.ip);
-        }
-        log(visit, state, route, key, response.status(), gate);
+    if let Caller::Key(key) = &caller
+        && let Some(replaced) = key.generation.replaced.filter(|_| !key.revoked && !key.generation.is_dead(visit.now))
+    {
+        // RFC 9745 and RFC 8594: this secret was replaced, and when it stops working.
+        put(headers, HeaderName::from_static("deprecation"), &format!("@{}", replaced.at.millis() / 1000));
+        put(headers, HeaderName::from_static("sunset"), &replaced.ends_at.http_date());
     }
-    response
+    let (status, key, latency) = (response.status(), Shown::by(&caller), visit.started.elapsed());
+    let aftermath = (caller != Caller::Anonymous).then_some(Aftermath { visit, route, key, status, denial, latency });
+    (response, aftermath)
 }
 
 fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
@@ -318,7 +317,7 @@ fn succeed(reply: Reply, route: &'static Route, caller: &Caller) -> HttpResponse
     builder.content_type(reply.content_type).body(reply.body)
 }
 
-fn refuse(visit: &Visit, failure: &Failure, caller: &Caller) -> HttpResponse {
+fn refuse(visit: &Visit, failure: &Failure) -> HttpResponse {
     let (status, mut body): (StatusCode, Map<String, Value>) = match visit.surface {
         Surface::External => external::error::render(visit, failure),
         Surface::Panel => panel::error::render(visit, failure),
@@ -333,7 +332,6 @@ fn refuse(visit: &Visit, failure: &Failure, caller: &Caller) -> HttpResponse {
             if let Some(seconds) = denial.retry_after_seconds().filter(|_| denial.gate() == Gate::Rate) {
                 builder.insert_header((header::RETRY_AFTER, seconds));
             }
-            report_refusal(visit, denial, status, caller);
         }
         Failure::App(AppError::Overloaded { retry_after_seconds }) => {
             builder.insert_header((header::RETRY_AFTER, *retry_after_seconds));
@@ -357,40 +355,4 @@ fn refuse(visit: &Visit, failure: &Failure, caller: &Caller) -> HttpResponse {
         Failure::Edge(Edge::UnsupportedMediaType | Edge::NotImplemented) => {}
     }
     builder.content_type(answer::JSON).body(Value::Object(body).to_string())
-}
-
-/// One line for each refusal of a key (contract: keys.md). Nothing in it is the caller's own text.
-fn report_refusal(visit: &Visit, denial: &Denial, status: StatusCode, caller: &Caller) {
-    let Some(key) = caller.key() else { return };
-    let ip = visit.origin.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
-    let first = denial.first();
-    let text = match (&first.need, &first.have) {
-        (Some(need), Some(have)) => format!("needs {need}, has {have}"),
-        _ => "refused".to_owned(),
-    };
-    tracing::warn!(
-        "API key {} permission refused: {} {} {text} ip={ip} request_id={}",
-        key.display,
-        status.as_u16(),
-        denial.gate().as_str(),
-        visit.request_id()
-    );
-}
-
-fn log(visit: &Visit, state: &State, route: &'static Route, key: &KeyFacts, status: StatusCode, gate: Option<Gate>) {
-    let ip = visit.origin.ip;
-    state.logs.push(RequestLog {
-        at: visit.now,
-        key_id: key.id,
-        generation: key.generation.number,
-        method: visit.method_name.clone(),
-        route: Cow::Borrowed(route.path),
-        path: visit.logged_path(),
-        status: status.as_u16(),
-        gate: gate.map(|gate| Cow::Borrowed(gate.as_str())),
-        ip: ip.map(|ip| ip.to_string()),
-        latency_us: i64::try_from(visit.started.elapsed().min(Duration::from_secs(86_400)).as_micros())
-            .unwrap_or(i64::MAX),
-        request_id: visit.request_id().to_owned(),
-    });
 }

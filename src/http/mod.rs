@@ -1,6 +1,7 @@
 //! The network's door. Never: SQL, business rules.
 
 pub mod admin;
+mod aftermath;
 pub mod answer;
 pub mod billing;
 mod body;

@@ -7,6 +7,7 @@ use crate::health::Health;
 use crate::limits::KeyLimits;
 use crate::store::request_logs::RequestLogs;
 
+use super::aftermath::Aftermaths;
 use super::shield::Shield;
 
 #[derive(Debug)]
@@ -15,21 +16,22 @@ pub struct State {
     pub logs: Arc<RequestLogs>,
     pub limits: Arc<KeyLimits>,
     pub shield: Shield,
-    pub uses: Arc<LastUses>,
     pub health: Health,
+    pub aftermaths: Aftermaths,
 }
 
 impl State {
     pub fn new(
         app: Arc<App>,
         logs: Arc<RequestLogs>,
-        uses: Arc<LastUses>,
+        uses: &Arc<LastUses>,
         limits: Arc<KeyLimits>,
     ) -> std::io::Result<Self> {
         let settings = &app.config.limits;
         let shield = Shield::new(settings.per_ip_per_minute, settings.failures_per_minute);
         let health = Health::start(&app)?;
-        Ok(Self { health, app, logs, limits, shield, uses })
+        let aftermaths = Aftermaths::start(Arc::clone(&logs), Arc::clone(uses))?;
+        Ok(Self { aftermaths, health, app, logs, limits, shield })
     }
 
     /// Drops counts that no longer matter; once a minute.

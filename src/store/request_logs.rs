@@ -95,6 +95,11 @@ impl RequestLogs {
         self.send(Message::Retain { older_than, max_rows });
     }
 
+    /// Counts a row that never came as far as this queue.
+    pub fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Rows dropped since the start.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)

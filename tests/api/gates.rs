@@ -1,6 +1,8 @@
 //! The thirteen gates as the external surface shows them (contract: keys.md, The decision). Every change is made by a
 //! connection beside the server's, as the command line makes it, and must be in force for the next request.
 
+use panel::app::Clock;
+use panel::domain::time::Timestamp;
 use panel::domain::users::Role;
 use serde_json::{Value, json};
 
@@ -25,7 +27,7 @@ fn cases() -> Vec<Case> {
             401,
             "API_KEY_EXPIRED",
             json!({"gate": "expired", "need": "an expiry in the future", "have": "expired 1970-01-01T00:00:01Z",
-                   "fix": "panel key update 1 --expires 365d"}),
+                   "fix": format!("panel key update 1 --expires {}", in_a_year())}),
         ),
         case(
             "owner deleted",
@@ -97,6 +99,11 @@ fn cases() -> Vec<Case> {
             json!({"gate": "role", "need": "reseller", "have": "user", "fix": "panel user update rex --role reseller"}),
         ),
     ]
+}
+
+/// The date that a refusal of an expired key offers.
+fn in_a_year() -> String {
+    Clock::default().now().plus_millis(365 * Timestamp::DAY).date_in(chrono_tz::Tz::UTC).iso()
 }
 
 /// An app whose key 1 belongs to rex, a reseller under boss, a reseller.

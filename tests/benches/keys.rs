@@ -6,6 +6,9 @@
 #![expect(clippy::float_arithmetic, reason = "statistics are not money")]
 
 use std::hint::black_box;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use panel::actions::keys::{Credential, verify};
@@ -148,7 +151,8 @@ fn leak(house: &House) {
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for turn in 0..PAIRS {
         let secret = nps(spread(turn) | 1 << 63);
-        let (there, nowhere) = (npk(spread(turn) % house.keys), npk(house.keys + turn));
+        // Whoever measures asks for the same one again and again.
+        let (there, nowhere) = (npk(house.keys / 2), npk(house.keys + turn));
         let ask = |key: &str| house.look(&Credential::Pair { key: key.as_bytes(), secret: secret.as_bytes() });
         let (wrong, stranger) = if turn % 2 == 0 {
             let wrong = ask(&there);
@@ -169,7 +173,61 @@ fn leak(house: &House) {
     );
 }
 
+/// The same over the wire, which is where somebody would measure it: the real binary, one connection, keep-alive.
+fn leak_over_http() {
+    let folder = TempDir::new().unwrap();
+    let panel = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_panel"));
+        command.args(words).current_dir(folder.path()).env("PANEL_SERVER__LISTEN", "127.0.0.1:0");
+        command.envs([("PANEL_LIMITS__PER_IP_PER_MINUTE", "0"), ("PANEL_LIMITS__FAILURES_PER_MINUTE", "0")]);
+        command.env("PANEL_LOG__LEVEL", "info").stderr(Stdio::piped());
+        command
+    };
+    let minted = panel(&["key", "mint", "--style", "billing", "--user", "admin", "--json"]).output().unwrap();
+    let minted: serde_json::Value = serde_json::from_slice(&minted.stdout).unwrap();
+    let known = minted["key"].as_str().unwrap().to_owned();
+    let mut server = panel(&["serve"]).spawn().unwrap();
+    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
+    let address =
+        lines.find_map(|line| line.unwrap().split_once("listening on ").map(|(_, at)| at.to_owned())).unwrap();
+    // The rest of the log is read away, or the server would wait for somebody to read it.
+    std::thread::spawn(move || lines.for_each(drop));
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.set_nodelay(true).unwrap();
+    let mut ask = |npk: &str, turn: u64| {
+        let secret = nps(spread(turn) | 1 << 63);
+        let request = format!(
+            "GET /api/v1/billing/whoami HTTP/1.1\r\nHost: x\r\nX-API-Key: {npk}\r\nX-API-Secret: {secret}\r\n\r\n"
+        );
+        let mut answer = [0; 2048];
+        let began = Instant::now();
+        connection.write_all(request.as_bytes()).unwrap();
+        let read = connection.read(&mut answer).unwrap();
+        let nanos = began.elapsed().as_nanos();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 401"), "{}", String::from_utf8_lossy(&answer[..read]));
+        f64::from(u32::try_from(nanos).unwrap())
+    };
+    let (mut hits, mut misses) = (Vec::new(), Vec::new());
+    for turn in 0..PAIRS {
+        let unknown = npk(turn | 1 << 62);
+        if spread(turn) & 1 == 0 {
+            hits.push(ask(&known, turn));
+            misses.push(ask(&unknown, turn));
+        } else {
+            misses.push(ask(&unknown, turn));
+            hits.push(ask(&known, turn));
+        }
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let (hits, misses) = (cropped(hits), cropped(misses));
+    let t = welch(&hits, &misses);
+    let (hit, miss) = (median(hits) / 1000.0, median(misses) / 1000.0);
+    println!("wrong secret over HTTP: {hit:.1} µs for a known npk_, {miss:.1} µs for an unknown one, t = {t:.1}");
+}
+
 fn main() {
+    leak_over_http();
     let (few, many) = (House::with(FEW), House::with(MANY));
     growth(&few, &many);
     leak(&few);

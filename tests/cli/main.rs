@@ -18,6 +18,7 @@ mod keys;
 mod keys_commands;
 mod keys_propagation;
 mod keys_used;
+mod ledger;
 mod main_job;
 mod owner;
 mod refusals;

@@ -1,5 +1,7 @@
 //! Gates 4-13 over a known key: which fail, and what would make each pass.
 
+use chrono_tz::Tz;
+
 use super::{Asked, Denied, Gate, KeyFacts, OwnerFacts, Window};
 use crate::domain::addresses::MAX_ENTRIES;
 use crate::domain::keys::{self, BillingScope, Grants, Level, Permission, Scope, Style};
@@ -26,12 +28,10 @@ pub(super) fn failing(asked: &Asked<'_>, key: &KeyFacts) -> Vec<Denied> {
     }
     if let Some(end) = key.expires_at.filter(|end| *end <= asked.now) {
         let have = format!("expired {}", end.rfc3339());
-        failing.push(denied(
-            Gate::Expired,
-            "an expiry in the future",
-            have,
-            Some(format!("panel key update {} --expires 365d", id())),
-        ));
+        // A date and not a duration: the question may be about another day than today.
+        let year = asked.now.plus_millis(365 * Timestamp::DAY).date_in(Tz::UTC).iso();
+        let fix = format!("panel key update {} --expires {year}", id());
+        failing.push(denied(Gate::Expired, "an expiry in the future", have, Some(fix)));
     }
     match &key.owner {
         None => failing.push(denied(Gate::Owner, "an existing owner", "a deleted one", None)),

@@ -149,7 +149,7 @@ const ROWS: &[Row] = &[
             Gate::Expired,
             Some("an expiry in the future"),
             Some("expired 2027-01-15T08:00:00Z"),
-            Some("panel key update 14 --expires 365d"),
+            Some("panel key update 14 --expires 2028-01-15"),
         ),
     ),
     (

@@ -27,8 +27,16 @@ macro_rules! select_facts {
 }
 const FIND: &str = select_facts!("WHERE x.secret_hash = ?1");
 const FIND_NEWEST: &str = select_facts!("WHERE x.key_id = ?1 ORDER BY x.generation DESC LIMIT 1");
-// Dead generations too: one that was replaced is told from one that never was.
-const FIND_BY_NPK: &str = select_facts!("WHERE k.display = ?1 AND k.style = 'billing' ORDER BY x.generation DESC");
+// The newest generation, and the one that was presented, dead or alive: a replaced secret is told from a wrong one.
+const FIND_PAIR: &str = select_facts!(
+    "WHERE k.display = ?1 AND k.style = 'billing' AND (x.generation = k.generation OR x.secret_hash = ?2) \
+     ORDER BY x.generation DESC"
+);
+// Told by their beginning and not by their style, for which SQLite would walk all of them.
+const NEIGHBOUR: &str = "
+    SELECT (SELECT display FROM api_keys WHERE display >= ?1 AND display >= 'npk_' AND display < 'npl'
+            ORDER BY display LIMIT 1),
+           (SELECT display FROM api_keys WHERE display >= 'npk_' AND display < 'npl' ORDER BY display LIMIT 1)";
 
 /// Finds a key by the SHA-256 of a secret that is the whole key.
 pub fn find_facts(tx: &ReadTx<'_>, hash: &SecretHash) -> Result<Option<KeyFacts>, AppError> {
@@ -40,10 +48,20 @@ pub fn find_newest_facts(tx: &ReadTx<'_>, id: KeyId) -> Result<Option<KeyFacts>,
     Ok(found(tx, FIND_NEWEST, [id.0])?.pop().map(|(facts, _)| facts))
 }
 
-/// Finds a billing key by its identifier: each generation with its hash, newest first.
-pub fn find_facts_by_npk(tx: &ReadTx<'_>, npk: &str) -> Result<Vec<(KeyFacts, SecretHash)>, AppError> {
-    found(tx, FIND_BY_NPK, [npk])
+/// Finds a billing key by its identifier: its newest generation and the presented one, with their hashes. Where there is
+/// none of this identifier, gives the next one in the alphabet, so that a miss does the same work as a hit; the identifier
+/// that was found comes back for the caller to compare. `None`: there is no billing key at all.
+pub fn find_pair(tx: &ReadTx<'_>, npk: &str, hash: &SecretHash) -> Result<Option<(String, Found)>, AppError> {
+    let mut neighbour = tx.prepare(NEIGHBOUR)?;
+    let read = |row: &Row<'_>| -> rusqlite::Result<(Option<String>, Option<String>)> { Ok((row.get(0)?, row.get(1)?)) };
+    let (next, first) = neighbour.query_row([npk], read).map_err(|e| store_error(&e))?;
+    let Some(display) = next.or(first) else { return Ok(None) };
+    let rows = found(tx, FIND_PAIR, rusqlite::params![display, hash])?;
+    Ok(Some((display, rows)))
 }
+
+/// Keys with the hash of the generation that each row is about.
+pub type Found = Vec<(KeyFacts, SecretHash)>;
 
 fn found(
     tx: &ReadTx<'_>,

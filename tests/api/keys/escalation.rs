@@ -268,3 +268,40 @@ fn no_chain_of_mints_updates_and_rotations_escalates() {
     outcome.unwrap_or_else(|e| panic!("{e}"));
     assert!(steps.get() > 100, "only {} steps were let through", steps.get());
 }
+
+#[test]
+fn a_key_changes_rotates_and_revokes_only_keys_that_its_owner_may_see() {
+    let house = House::new();
+    let wish =
+        |owner, style| Wish { owner, grants: super::everything(style), ips: None, expires: None, rates: [None; 3] };
+    let by_hand = operator("test");
+    let one = |owner| house.mint(&by_hand, &wish(owner, Style::Panel)).unwrap();
+    let ids = OWNERS.map(one);
+    for (actor, sees) in [("admin", &OWNERS[..]), ("rita", &["rita", "ulla"]), ("ulla", &["ulla"]), ("vera", &["vera"])]
+    {
+        let permit = house.permit(ids[OWNERS.iter().position(|owner| *owner == actor).unwrap()]).unwrap();
+        for (owner, id) in OWNERS.into_iter().zip(ids) {
+            let row = |what: &str| -> String {
+                let statement = format!("SELECT {what} FROM api_keys WHERE id = ?1");
+                house.database.query_row(&statement, [id.0], |row| row.get(0)).unwrap()
+            };
+            let all = "name || permissions || generation || updated_at || coalesce(revoked_at, '')";
+            let before = row(all);
+            let rotated = house.rotate(&permit, id);
+            let narrowed = Wish { rates: [Some(30), None, None], ..wish(owner, Style::Panel) };
+            let updated = house.update(&permit, id, &narrowed);
+            assert_eq!(
+                (rotated.is_ok(), updated.is_ok()),
+                (sees.contains(&owner), sees.contains(&owner)),
+                "{actor} on a key of {owner}: {rotated:?} {updated:?}"
+            );
+            if sees.contains(&owner) {
+                continue;
+            }
+            let (permit, now) = (permit.clone(), house.app.now());
+            let revoked = house.app.db.write_blocking(move |tx| actions::keys::revoke(tx, &permit, id, now));
+            assert!(matches!(revoked, Err(AppError::NotFound(_))), "{actor} on a key of {owner}: {revoked:?}");
+            assert_eq!(row(all), before, "{actor} on a key of {owner}");
+        }
+    }
+}

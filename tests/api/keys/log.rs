@@ -74,7 +74,6 @@ async fn a_known_identifier_with_a_wrong_secret_is_logged_against_its_key() {
     app.call(wrong.get()).await;
     let rows = logged(&app, 1).await;
     assert_eq!(json!([rows[0]["key_id"], rows[0]["status"], rows[0]["gate"]]), json!([pair.id, 401, "secret"]));
-    app.eventually("the use of a wrong secret is no use", Duration::from_secs(1), || true).await;
 }
 
 #[tokio::test]

@@ -250,7 +250,7 @@ fn serve(config: Config, clock: Clock, with_jobs: bool, ready: &Sender<Started>,
         On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
     let jobs = with_jobs.then(|| Jobs::start(on).unwrap());
     let panel = Arc::clone(&app);
-    let state = Data::new(State::new(app, logs, uses, limits).unwrap());
+    let state = Data::new(State::new(app, logs, &uses, limits).unwrap());
     actix_web::rt::System::new().block_on(async {
         let serving = http::start(state).unwrap();
         let handle = serving.handle();

@@ -1,0 +1,134 @@
+//! What is written about a request once its answer has left: the log row, the last use, the line of a refusal.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+
+use super::visit::Visit;
+use crate::app::LastUses;
+use crate::domain::keys::KeyId;
+use crate::domain::policy::{Caller, Denial};
+use crate::domain::request_logs::RequestLog;
+use crate::domain::routes::Route;
+use crate::store::request_logs::RequestLogs;
+
+/// Longer than any request; a clock that jumps must not write nonsense.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// Requests whose aftermath may wait. Beyond it rows are dropped and counted.
+const QUEUE: usize = 65_536;
+
+#[derive(Debug)]
+pub struct Aftermath {
+    pub visit: Visit,
+    pub route: &'static Route,
+    /// `None`: a credential that opens nothing.
+    pub key: Option<Shown>,
+    pub status: StatusCode,
+    pub denial: Option<Box<Denial>>,
+    pub latency: Duration,
+}
+
+/// A key that was shown.
+#[derive(Debug)]
+pub struct Shown {
+    pub id: KeyId,
+    pub display: String,
+    pub generation: i64,
+    /// With its own secret.
+    pub is_genuine: bool,
+}
+
+impl Shown {
+    pub fn by(caller: &Caller) -> Option<Self> {
+        let key = caller.key()?;
+        let is_genuine = matches!(caller, Caller::Key(_));
+        Some(Self { id: key.id, display: key.display.clone(), generation: key.generation.number, is_genuine })
+    }
+}
+
+impl Aftermath {
+    /// Requests with an unknown key are counted, not stored (contract: keys.md).
+    fn record(&self, logs: &RequestLogs, uses: &LastUses) {
+        let Some(key) = &self.key else { return };
+        if let Some(denial) = &self.denial {
+            self.report(key, denial);
+        }
+        let (visit, ip) = (&self.visit, self.visit.origin.ip);
+        if key.is_genuine {
+            uses.note(key.id, visit.now, ip);
+        }
+        logs.push(RequestLog {
+            at: visit.now,
+            key_id: key.id,
+            generation: key.generation,
+            method: visit.method_name.clone(),
+            route: Cow::Borrowed(self.route.path),
+            path: visit.logged_path(),
+            status: self.status.as_u16(),
+            gate: self.denial.as_ref().map(|denial| Cow::Borrowed(denial.gate().as_str())),
+            ip: ip.map(|ip| ip.to_string()),
+            latency_us: i64::try_from(self.latency.min(LONGEST).as_micros()).unwrap_or(i64::MAX),
+            request_id: visit.request_id().to_owned(),
+        });
+    }
+
+    /// One line for each refusal of a key. Nothing in it is the caller's own text.
+    fn report(&self, key: &Shown, denial: &Denial) {
+        let ip = self.visit.origin.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+        let first = denial.first();
+        let text = match (&first.need, &first.have) {
+            (Some(need), Some(have)) => format!("needs {need}, has {have}"),
+            _ => "refused".to_owned(),
+        };
+        tracing::warn!(
+            "API key {} permission refused: {} {} {text} ip={ip} request_id={}",
+            key.display,
+            self.status.as_u16(),
+            denial.gate().as_str(),
+            self.visit.request_id()
+        );
+    }
+}
+
+/// The thread that writes it. For whoever waits for an answer, a key that exists and one that does not are the same
+/// message in the same queue. Dropping it writes what waits.
+pub struct Aftermaths {
+    queue: Option<SyncSender<Aftermath>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Aftermaths {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Aftermaths")
+    }
+}
+
+impl Aftermaths {
+    pub fn start(logs: Arc<RequestLogs>, uses: Arc<LastUses>) -> std::io::Result<Self> {
+        let (queue, waiting) = sync_channel::<Aftermath>(QUEUE);
+        let run = move || waiting.iter().for_each(|aftermath| aftermath.record(&logs, &uses));
+        let thread = std::thread::Builder::new().name("aftermath".to_owned()).spawn(run)?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// False: there was no room, and the row is lost.
+    pub fn hand_over(&self, aftermath: Aftermath) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.try_send(aftermath).is_ok())
+    }
+}
+
+impl Drop for Aftermaths {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the aftermath thread ended in a panic");
+        }
+    }
+}
