@@ -11,7 +11,7 @@ use actix_web::http::StatusCode;
 use super::visit::Visit;
 use crate::app::LastUses;
 use crate::domain::keys::KeyId;
-use crate::domain::policy::{Caller, Denial};
+use crate::domain::policy::{Caller, Denial, Gate};
 use crate::domain::request_logs::RequestLog;
 use crate::domain::routes::Route;
 use crate::store::request_logs::RequestLogs;
@@ -54,10 +54,11 @@ impl Shown {
 impl Aftermath {
     /// Requests with an unknown key are counted, not stored (contract: keys.md).
     fn record(&self, logs: &RequestLogs, uses: &LastUses) {
-        let Some(key) = &self.key else { return };
-        if let Some(denial) = &self.denial {
-            self.report(key, denial);
+        // What an address is told that asked too often is no line of its own: a flood must not fill the log.
+        if let Some(denial) = self.denial.as_ref().filter(|denial| self.key.is_some() || denial.gate() != Gate::Rate) {
+            self.report(denial);
         }
+        let Some(key) = &self.key else { return logs.push_nothing() };
         let (visit, ip) = (&self.visit, self.visit.origin.ip);
         if key.is_genuine {
             uses.note(key.id, visit.now, ip);
@@ -77,8 +78,8 @@ impl Aftermath {
         });
     }
 
-    /// One line for each refusal of a key. Nothing in it is the caller's own text.
-    fn report(&self, key: &Shown, denial: &Denial) {
+    /// One line for each refusal of a credential. Nothing in it is the caller's own text.
+    fn report(&self, denial: &Denial) {
         let ip = self.visit.origin.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
         let first = denial.first();
         let text = match (&first.need, &first.have) {
@@ -87,7 +88,7 @@ impl Aftermath {
         };
         tracing::warn!(
             "API key {} permission refused: {} {} {text} ip={ip} request_id={}",
-            key.display,
+            self.key.as_ref().map_or("(unknown)", |key| &key.display),
             self.status.as_u16(),
             denial.gate().as_str(),
             self.visit.request_id()

@@ -45,6 +45,7 @@ const NOTE_DROPPED: &str = "
 const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM api_key_logs";
 
 enum Message {
+    Nothing,
     Row(Box<RequestLog>),
     /// Deletes rows older than the instant and beyond the newest so many.
     Retain {
@@ -88,6 +89,11 @@ impl RequestLogs {
     /// Queues a row; drops and counts it when the queue is full.
     pub fn push(&self, row: RequestLog) {
         self.send(Message::Row(Box::new(row)));
+    }
+
+    /// Wakes the thread as a row would, so that a request without one takes as long.
+    pub fn push_nothing(&self) {
+        self.send(Message::Nothing);
     }
 
     /// Asks for the deletion of rows that are older, or more, than the settings keep.
@@ -176,6 +182,7 @@ fn serve(database: &mut Connection, queue: &Receiver<Message>, dropped: &AtomicU
         loop {
             match next {
                 Ok(Message::Row(row)) => batch.push(*row),
+                Ok(Message::Nothing) => {}
                 Ok(Message::Retain { older_than, max_rows }) => retaining = Some((older_than, max_rows)),
                 Err(ended) => {
                     open = ended == RecvTimeoutError::Timeout;

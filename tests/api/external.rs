@@ -4,6 +4,7 @@ mod bad_input;
 mod calls;
 mod health;
 mod renew;
+mod repeats;
 mod scale;
 mod subscribers_change;
 mod subscribers_create;

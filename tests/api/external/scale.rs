@@ -9,6 +9,8 @@ use super::calls::STATS;
 use crate::support::{Answer, Key, Plan, SUBSCRIBERS, TestApp};
 
 const TURNS: usize = 21;
+/// What a busy machine may add to a call; walking over the rows costs more.
+const NOISE: Duration = Duration::from_millis(2);
 
 fn rows() -> i64 {
     std::env::var("PANEL_SCALE_ROWS").ok().and_then(|text| text.parse().ok()).unwrap_or(200_000)
@@ -78,17 +80,17 @@ async fn a_deep_page_by_cursor_and_the_figures_cost_what_they_cost_with_few() {
         assert_eq!(page.data()[0]["id"], deep + step);
         assert_eq!(page.data().as_array().map(Vec::len), Some(20));
         eprintln!("{whose}: first page {first:?}, page 10 000 by cursor {far:?}: ratio {}", ratio(far, first));
-        assert!(far <= first * 5, "{whose}: {far:?} is more than five times {first:?}");
+        assert!(far <= first * 5 + NOISE, "{whose}: {far:?} is more than five times {first:?}");
 
         let (counted, page) = median(&app, key, &format!("{SUBSCRIBERS}?limit=20")).await;
         assert_eq!(page.body["pagination"]["total"], all / step);
-        assert!(counted <= first * 5, "{whose}: the total costs {counted:?} beside {first:?}");
+        assert!(counted <= first * 5 + NOISE, "{whose}: the total costs {counted:?} beside {first:?}");
     }
     let (few, _) = median(&small, &of_small, STATS).await;
     let (many, stats) = median(&app, &house, STATS).await;
     assert_eq!(stats.data()["total_subscribers"], all);
     eprintln!("stats: {few:?} with 10 000, {many:?} with {all}: ratio {}", ratio(many, few));
-    assert!(many <= few * 5, "stats: {many:?} is more than five times {few:?}");
+    assert!(many <= few * 5 + NOISE, "stats: {many:?} is more than five times {few:?}");
 
     let wanted = format!("{:07}", all / 2);
     let (time, found) = median(&app, &house, &format!("{SUBSCRIBERS}?username={wanted}")).await;
@@ -102,6 +104,12 @@ async fn a_deep_page_by_cursor_and_the_figures_cost_what_they_cost_with_few() {
     let (time, found) = median_of(3, &app, &house, &target).await;
     assert_eq!(found.data()[0]["id"], 1);
     eprintln!("the same by cursor: {time:?}");
+    for filter in ["username=77", "is_online=true", "status=3", "expires_before=2026-03-20", "updated_since=2026-03-20"]
+    {
+        let (counted, _) = median_of(3, &app, &house, &format!("{SUBSCRIBERS}?{filter}")).await;
+        let (walked, _) = median_of(3, &app, &house, &format!("{SUBSCRIBERS}?{filter}&cursor=0")).await;
+        eprintln!("{filter}: {counted:?} with the total, {walked:?} by cursor");
+    }
 }
 
 /// In hundredths, as text.
