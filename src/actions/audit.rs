@@ -1,6 +1,6 @@
 //! The audit entry that every change leaves in its own transaction.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::domain::audit::Change;
 use crate::domain::error::AppError;
@@ -33,4 +33,19 @@ pub fn record(
         after: after.map(Value::to_string),
     };
     store::audit::insert(tx, permit, now, &change)
+}
+
+/// The columns in which two rows differ: what they held, and what they hold.
+pub fn differences<const N: usize>(
+    before: [(&'static str, Value); N],
+    after: [(&'static str, Value); N],
+) -> (Value, Value) {
+    let (mut was, mut is) = (Map::new(), Map::new());
+    for ((name, old), (_, new)) in before.into_iter().zip(after) {
+        if old != new {
+            was.insert(name.to_owned(), old);
+            is.insert(name.to_owned(), new);
+        }
+    }
+    (was.into(), is.into())
 }

@@ -1,6 +1,7 @@
 //! Subscribers: creating, finding, listing, changing.
 
 mod change;
+pub mod import;
 mod renew;
 
 use serde_json::{Map, Value, json};
@@ -13,6 +14,7 @@ use crate::domain::subscribers::{
     Draft, Filter, Listed, ListedSubscriber, NewSubscriber, PageOf, Subscriber, SubscriberId, Usage,
 };
 use crate::domain::time::Date;
+use crate::store::subscribers::Exported;
 use crate::store::{self, ReadTx, WriteTx};
 
 pub use change::{Change, Switch, delete, switch, uid, update};
@@ -118,6 +120,26 @@ pub fn usage(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId, today: Date) ->
 pub fn get_by_username(tx: &ReadTx<'_>, permit: &Permit, username: &str, today: Date) -> Result<Subscriber, AppError> {
     let id = store::subscribers::find_id_by_username(tx, permit, username)?;
     get(tx, permit, id.ok_or(AppError::NotFound(Noun::Subscriber))?, today)
+}
+
+/// The next rows of an export, from the one after this id.
+pub fn export(tx: &ReadTx<'_>, permit: &Permit, after: i64) -> Result<Vec<Exported>, AppError> {
+    store::subscribers::list_exported(tx, permit, after)
+}
+
+/// By what an operator types: an id, else a username. Logins of digits (telephone numbers) are found where no id is.
+pub fn get_by_reference(
+    tx: &ReadTx<'_>,
+    permit: &Permit,
+    reference: &str,
+    today: Date,
+) -> Result<Subscriber, AppError> {
+    if let Ok(id) = reference.parse()
+        && let Some(found) = store::subscribers::find(tx, permit, SubscriberId(id), today)?
+    {
+        return Ok(found);
+    }
+    get_by_username(tx, permit, reference, today)
 }
 
 pub fn list(

@@ -4,11 +4,13 @@ mod admin;
 mod config;
 mod healthcheck;
 mod key;
+mod nas;
 mod output;
 mod owner;
 mod package;
 mod serve;
 mod service;
+mod subscriber;
 mod user;
 
 use std::path::PathBuf;
@@ -74,6 +76,12 @@ enum OnApp {
     /// Plans that subscribers buy.
     #[command(subcommand)]
     Service(service::Command),
+    /// Routers that authenticate subscribers.
+    #[command(subcommand)]
+    Nas(nas::Command),
+    /// The ISP's customers.
+    #[command(subcommand)]
+    Subscriber(subscriber::Command),
 }
 
 /// Runs one command line: 0 done, 1 refused or failed, 2 wrong usage.
@@ -116,6 +124,8 @@ fn on_app(app: &App, output: Output, command: OnApp) -> Outcome {
         OnApp::Package(command) => package::run(app, output, command),
         OnApp::Key(command) => key::run(app, output, command),
         OnApp::Service(command) => service::run(app, output, command),
+        OnApp::Nas(command) => nas::run(app, output, command),
+        OnApp::Subscriber(command) => subscriber::run(app, output, command),
     }
 }
 

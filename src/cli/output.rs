@@ -1,9 +1,10 @@
 //! How a command speaks: data on stdout, everything else on stderr, and a failure says what to do.
 
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
+use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -166,6 +167,16 @@ impl<'de> Deserialize<'de> for Fields {
         }
         deserializer.deserialize_map(Each)
     }
+}
+
+/// The first line of standard input, which is how secrets come in: a command line can be seen by everybody on the box.
+pub fn secret_line(what: &str) -> Result<SecretString, Failure> {
+    let mut text = String::new();
+    let read = io::stdin().take(4096).read_to_string(&mut text);
+    read.map_err(|e| {
+        Failure::new(format!("the {what} cannot be read: {e}"), format!("Pipe it in: --{what}-stdin < FILE"))
+    })?;
+    Ok(text.lines().next().unwrap_or_default().into())
 }
 
 /// Prints data on stdout; a reader that went away ends the command quietly.

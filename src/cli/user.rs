@@ -1,6 +1,5 @@
 //! `panel user …`.
 
-use std::io::Read;
 use std::str::FromStr;
 
 use clap::{Subcommand, ValueEnum};
@@ -8,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::operator;
-use super::output::{Failure, Outcome, Output, say};
+use super::output::{Failure, Outcome, Output, say, secret_line};
 use crate::actions::{self, bootstrap};
 use crate::app::App;
 use crate::crypto::random;
@@ -189,13 +188,8 @@ impl Chosen {
         if !from_stdin {
             return Ok(Self { secret: random::password()?, random: true });
         }
-        let mut text = String::new();
-        let read = std::io::stdin().take(4096).read_to_string(&mut text);
-        read.map_err(|e| {
-            Failure::new(format!("the password cannot be read: {e}"), "Pipe it in: --password-stdin < FILE")
-        })?;
-        let line = text.lines().next().unwrap_or_default();
-        let password = Password::parse("password", line).map_err(AppError::from)?;
+        let line = secret_line("password")?;
+        let password = Password::parse("password", line.expose_secret()).map_err(AppError::from)?;
         Ok(Self { secret: password.into_secret(), random: false })
     }
 

@@ -14,6 +14,7 @@ pub mod policy;
 pub mod request_logs;
 pub mod routes;
 pub mod services;
+pub mod sheets;
 pub mod subscribers;
 pub mod text;
 pub mod time;

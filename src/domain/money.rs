@@ -14,6 +14,14 @@ impl Money {
         format!("{}{}.{:02}", if self.0 < 0 { "-" } else { "" }, minor / 100, minor % 100)
     }
 
+    /// Reads what `decimal` writes, of either sign.
+    pub fn parse_signed(text: &str) -> Option<Self> {
+        match text.strip_prefix('-') {
+            Some(amount) => Self::parse(amount).map(|amount| Self(-amount.0)),
+            None => Self::parse(text),
+        }
+    }
+
     /// Reads the text of a JSON number: no sign, at most two decimals, no exponent. `None` where it is anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let (whole, cents) = text.split_once('.').unwrap_or((text, "0"));

@@ -47,6 +47,15 @@ impl Status {
         }
     }
 
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Active => "active",
+            Status::Inactive => "inactive",
+            Status::Expired => "expired",
+            Status::Stopped => "stopped",
+        }
+    }
+
     pub fn from_number(number: i64) -> Option<Self> {
         [Status::Active, Status::Inactive, Status::Expired, Status::Stopped]
             .into_iter()
@@ -108,6 +117,17 @@ pub fn password(field: &'static str, text: &str) -> Result<(), Invalid> {
         return Err(Invalid::new(field, "must be 1-128 bytes without control characters"));
     }
     Ok(())
+}
+
+/// A hardware address in the one form in which it is kept: `AA:BB:CC:DD:EE:FF`. Hyphens and lower case are read too.
+pub fn mac_address(field: &'static str, text: &str) -> Result<String, Invalid> {
+    let upper = text.to_ascii_uppercase().replace('-', ":");
+    let pairs: Vec<_> = upper.split(':').collect();
+    let is_pair = |pair: &&str| pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit());
+    if pairs.len() != 6 || !pairs.iter().all(is_pair) {
+        return Err(Invalid::new(field, "must be a hardware address such as AA:BB:CC:DD:EE:FF"));
+    }
+    Ok(upper)
 }
 
 /// What a create asks for, checked. `None`: the field was not sent.

@@ -4,10 +4,12 @@ use super::{ReadTx, store_error};
 use crate::domain::error::AppError;
 use crate::domain::policy::{Permit, Rows};
 
-const COUNT_ONLINE: &str = "SELECT count(DISTINCT subscriber_id) FROM access_sessions WHERE stopped_at IS NULL";
+const COUNT_ONLINE: &str = "
+    SELECT count(DISTINCT a.subscriber_id) FROM access_sessions a JOIN subscribers s ON s.id = a.subscriber_id
+    WHERE a.stopped_at IS NULL AND s.deleted_at IS NULL";
 const COUNT_ONLINE_OF_OWNER: &str = "
     SELECT count(DISTINCT a.subscriber_id) FROM access_sessions a JOIN subscribers s ON s.id = a.subscriber_id
-    WHERE a.stopped_at IS NULL AND s.owner_id = ?1";
+    WHERE a.stopped_at IS NULL AND s.deleted_at IS NULL AND s.owner_id = ?1";
 
 /// Subscribers with an open session, among those the caller sees. Costs what the open sessions cost, however many
 /// subscribers and past sessions there are.

@@ -2,6 +2,8 @@
 
 use rusqlite::{OptionalExtension, Params, Row};
 
+mod change;
+
 use super::{ReadTx, store_error};
 use crate::domain::error::AppError;
 use crate::domain::nas::Nas;
@@ -27,6 +29,11 @@ const EXISTS_FOR_RESELLER: &str = "
 const COUNT: &str = "SELECT count(*) FROM nas WHERE deleted_at IS NULL";
 const COUNT_FOR_RESELLER: &str = "
     SELECT count(*) FROM nas_resellers r JOIN nas n ON n.id = r.nas_id WHERE r.user_id = ?1 AND n.deleted_at IS NULL";
+
+pub use change::{
+    NewNas, Reseller, Stored, delete, find_stored, find_stored_by_ip_address, find_stored_by_name, insert, is_assigned,
+    list_stored, set_resellers, update,
+};
 
 /// The routers that the caller sees: all, or those linked to the reseller.
 pub fn list(tx: &ReadTx<'_>, permit: &Permit) -> Result<Vec<Nas>, AppError> {

@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row};
 
 mod change;
+mod export;
 
 use super::engine::search;
 use super::list_sql::ListSql;
@@ -68,6 +69,7 @@ const OFFLINE: &str =
     "NOT EXISTS (SELECT 1 FROM access_sessions a WHERE a.subscriber_id = s.id AND a.stopped_at IS NULL)";
 
 pub use change::{Stored, delete, find_stored, set_status, update};
+pub use export::{Exported, list_exported};
 
 /// Finds a living subscriber that the caller may see.
 pub fn find(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId, today: Date) -> Result<Option<Subscriber>, AppError> {

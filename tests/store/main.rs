@@ -5,6 +5,7 @@
 mod place;
 
 mod counters;
+mod import;
 mod readers;
 mod request_logs;
 mod retention;

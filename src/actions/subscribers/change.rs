@@ -1,11 +1,12 @@
 //! Changing a subscriber: its fields, its status, its end.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::get;
 use crate::actions::audit::{self, Object};
 use crate::domain::audit::MASKED;
 use crate::domain::error::{AppError, Conflict, Invalid, Noun};
+use crate::domain::money::Money;
 use crate::domain::policy::Permit;
 use crate::domain::services::ServiceId;
 use crate::domain::subscribers::{Status, Subscriber, SubscriberId};
@@ -20,6 +21,8 @@ pub struct Change {
     pub username: Option<String>,
     /// Only the value it has is taken.
     pub status: Option<i64>,
+    /// The text of a JSON number; only the value it has is taken.
+    pub balance: Option<String>,
     pub full_name: Option<String>,
     pub phone: Option<String>,
     pub address: Option<String>,
@@ -33,6 +36,8 @@ pub struct Change {
     pub external_id: Option<Option<String>>,
     /// `Some(None)`: none from now on.
     pub nas_id: Option<Option<i64>>,
+    /// `Some(None)`: none from now on.
+    pub mac_address: Option<Option<String>>,
 }
 
 /// The name a row's sealed columns are bound to, which whoever seals a new password needs before the write.
@@ -64,8 +69,11 @@ pub fn update(
     get(tx, permit, id, today)
 }
 
-/// The login and the status have calls of their own, or none: only the value they have is taken.
+/// The login, the status and the balance have calls of their own, or none: only the value they have is taken.
 fn refuse_what_stays(before: &Stored, change: &Change, today: Date) -> Result<(), AppError> {
+    if change.balance.as_ref().is_some_and(|text| Money::parse_signed(text) != Some(before.balance)) {
+        return Err(AppError::FieldForbidden { field: "balance", problem: "cannot be set; post a transaction" });
+    }
     if change.username.as_ref().is_some_and(|username| *username != before.username) {
         return Err(Invalid::new("username", "cannot be changed").into());
     }
@@ -76,7 +84,8 @@ fn refuse_what_stays(before: &Stored, change: &Change, today: Date) -> Result<()
     Ok(())
 }
 
-fn changed(tx: &ReadTx<'_>, permit: &Permit, before: &Stored, change: &Change) -> Result<Stored, AppError> {
+/// The row as the change would leave it.
+pub(super) fn changed(tx: &ReadTx<'_>, permit: &Permit, before: &Stored, change: &Change) -> Result<Stored, AppError> {
     let mut after = before.clone();
     for (column, new) in [
         (&mut after.full_name, &change.full_name),
@@ -104,6 +113,9 @@ fn changed(tx: &ReadTx<'_>, permit: &Permit, before: &Stored, change: &Change) -
     if let Some(external_id) = &change.external_id {
         refuse_taken(tx, before, external_id.as_deref())?;
         after.external_id.clone_from(external_id);
+    }
+    if let Some(mac_address) = &change.mac_address {
+        after.mac_address.clone_from(mac_address);
     }
     if let Some(sealed) = &change.password_sealed {
         after.password_sealed.clone_from(sealed);
@@ -134,21 +146,16 @@ fn differences(before: &Stored, after: &Stored) -> (Value, Value) {
             ("external_id", json!(of.external_id)),
             ("service_id", json!(of.service_id.0)),
             ("nas_id", json!(of.nas_id)),
+            ("mac_address", json!(of.mac_address)),
             ("expiry_date", json!(of.expiry_date.iso())),
         ]
     };
-    let (mut was, mut is) = (Map::new(), Map::new());
-    for ((name, old), (_, new)) in columns(before).into_iter().zip(columns(after)) {
-        if old != new {
-            was.insert(name.to_owned(), old);
-            is.insert(name.to_owned(), new);
-        }
-    }
+    let (mut was, mut is) = audit::differences(columns(before), columns(after));
     if before.password_sealed != after.password_sealed {
-        was.insert("password".to_owned(), json!(MASKED));
-        is.insert("password".to_owned(), json!(MASKED));
+        was["password"] = json!(MASKED);
+        is["password"] = json!(MASKED);
     }
-    (was.into(), is.into())
+    (was, is)
 }
 
 /// What an operator may do to the status.
@@ -158,13 +165,26 @@ pub enum Switch {
     Suspend,
     /// 2, 4 → 1, which shows as 3 where the date has passed.
     Activate,
+    /// 1, 2, 3 → 4.
+    Stop,
 }
 
 impl Switch {
-    fn target(self) -> i64 {
+    /// What leads to a stored status; `None` for one that is computed.
+    pub fn to(status: Status) -> Option<Self> {
+        match status {
+            Status::Active => Some(Switch::Activate),
+            Status::Inactive => Some(Switch::Suspend),
+            Status::Stopped => Some(Switch::Stop),
+            Status::Expired => None,
+        }
+    }
+
+    pub(super) fn target(self) -> i64 {
         match self {
             Switch::Suspend => Status::Inactive.number(),
             Switch::Activate => Status::Active.number(),
+            Switch::Stop => Status::Stopped.number(),
         }
     }
 
@@ -172,11 +192,12 @@ impl Switch {
         match self {
             Switch::Suspend => "subscribers.suspend",
             Switch::Activate => "subscribers.activate",
+            Switch::Stop => "subscribers.stop",
         }
     }
 }
 
-/// Suspends or activates. Already so is done too.
+/// Suspends, activates or stops. Already so is done too.
 pub fn switch(
     tx: &WriteTx<'_>,
     permit: &Permit,

@@ -91,7 +91,8 @@ fn refuse_what_resellers_may_not_set(permit: &Permit, renew: &Renew) -> Result<(
 
 /// What was asked, to tell a retry from another request.
 fn asked(renew: &Renew) -> String {
-    json!({"periods": renew.periods, "charge": renew.charge, "price": renew.price.map(Money::decimal)}).to_string()
+    json!({"periods": renew.periods, "charge": renew.charge.unwrap_or(true), "price": renew.price.map(Money::decimal)})
+        .to_string()
 }
 
 /// From the later of today and the last day. All periods in one step: 31 January and two months are 31 March.

@@ -48,12 +48,14 @@ pub struct Permit {
     actor: Actor,
     role: Role,
     rows: Rows,
+    /// The reseller for whom somebody who sees all rows makes new ones; `None`: the house.
+    makes_for: Option<UserId>,
     origin: Arc<Origin>,
 }
 
 impl Permit {
     pub(super) fn nobody(origin: Arc<Origin>) -> Self {
-        Self { actor: Actor::Nobody, role: Role::User, rows: Rows::Nobodys, origin }
+        Self { actor: Actor::Nobody, role: Role::User, rows: Rows::Nobodys, makes_for: None, origin }
     }
 
     pub(super) fn of_key(key: Arc<KeyFacts>, owner: &OwnerFacts, origin: Arc<Origin>) -> Self {
@@ -62,7 +64,7 @@ impl Permit {
             Role::Reseller => Rows::OfReseller(owner.id),
             Role::User => Rows::OfUser(owner.id),
         };
-        Self { role: owner.role, rows, origin, actor: Actor::Key(key) }
+        Self { role: owner.role, rows, makes_for: None, origin, actor: Actor::Key(key) }
     }
 
     pub fn actor(&self) -> &Actor {
@@ -102,11 +104,18 @@ impl Permit {
         &self.origin
     }
 
-    /// The owner of rows that this caller makes: the house for admins, else the reseller.
+    /// The same permit, with new rows made for this owner. It widens nothing: only who sees all rows can make them for
+    /// another, everybody else keeps making their own.
+    pub fn for_owner(&self, owner: Option<UserId>) -> Self {
+        Self { makes_for: owner, ..self.clone() }
+    }
+
+    /// The owner of rows that this caller makes: the house for admins (unless they name one), else the reseller.
     pub fn owner_of_new_rows(&self) -> Option<UserId> {
         match self.rows {
             Rows::OfReseller(id) | Rows::OfUser(id) => Some(id),
-            Rows::All | Rows::Nobodys => None,
+            Rows::All => self.makes_for,
+            Rows::Nobodys => None,
         }
     }
 
@@ -129,22 +138,29 @@ pub fn operator(name: &str) -> Permit {
         actor: Actor::Operator { name: name.to_owned() },
         role: Role::Admin,
         rows: Rows::All,
+        makes_for: None,
         origin: local("cli"),
     }
 }
 
 /// The process's own permit, for bootstrap and jobs.
 pub fn system() -> Permit {
-    Permit { actor: Actor::System, role: Role::Admin, rows: Rows::All, origin: local("system") }
+    Permit { actor: Actor::System, role: Role::Admin, rows: Rows::All, makes_for: None, origin: local("system") }
 }
 
 /// The permit of whoever holds a setup link: that user's own row, nothing else.
 pub fn setup(user: UserId, name: &str, origin: Arc<Origin>) -> Permit {
-    Permit { actor: Actor::Setup { user, name: name.to_owned() }, role: Role::User, rows: Rows::OfUser(user), origin }
+    Permit {
+        actor: Actor::Setup { user, name: name.to_owned() },
+        role: Role::User,
+        rows: Rows::OfUser(user),
+        makes_for: None,
+        origin,
+    }
 }
 
 /// A reseller's permit without a key behind it, for tests of what only needs its rows.
 #[cfg(test)]
 pub fn reseller_for_tests(id: UserId, origin: Arc<Origin>) -> Permit {
-    Permit { actor: Actor::System, role: Role::Reseller, rows: Rows::OfReseller(id), origin }
+    Permit { actor: Actor::System, role: Role::Reseller, rows: Rows::OfReseller(id), makes_for: None, origin }
 }

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Row};
 
 use super::{date, sees};
 use crate::domain::error::AppError;
+use crate::domain::money::Money;
 use crate::domain::policy::Permit;
 use crate::domain::services::ServiceId;
 use crate::domain::subscribers::SubscriberId;
@@ -30,7 +31,10 @@ pub struct Stored {
     pub status: i64,
     pub service_id: ServiceId,
     pub nas_id: Option<i64>,
+    pub mac_address: Option<String>,
     pub expiry_date: Date,
+    /// Moved by transactions alone.
+    pub balance: Money,
 }
 
 impl Stored {
@@ -41,11 +45,11 @@ impl Stored {
 
 const FIND: &str = "
     SELECT id, uid, owner_id, username, password_sealed, full_name, phone, address, email, note, external_id, status,
-           service_id, nas_id, expiry_date
+           service_id, nas_id, expiry_date, mac_address, balance
     FROM subscribers WHERE id = ?1 AND deleted_at IS NULL";
 const UPDATE: &str = "
     UPDATE subscribers SET password_sealed = ?2, full_name = ?3, phone = ?4, address = ?5, email = ?6, note = ?7,
-           external_id = ?8, service_id = ?9, nas_id = ?10, expiry_date = ?11, updated_at = ?12
+           external_id = ?8, service_id = ?9, nas_id = ?10, expiry_date = ?11, updated_at = ?12, mac_address = ?13
     WHERE id = ?1 AND deleted_at IS NULL";
 const SET_STATUS: &str = "
     UPDATE subscribers SET status = ?2, status_reason = ?3, updated_at = ?4 WHERE id = ?1 AND deleted_at IS NULL";
@@ -77,7 +81,8 @@ pub fn update(
         after.service_id.0,
         after.nas_id,
         after.expiry_date.days(),
-        now.millis()
+        now.millis(),
+        after.mac_address
     ];
     tx.execute(UPDATE, row)?;
     counters::shift(tx, before.place(), after.place())
@@ -118,5 +123,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
         service_id: ServiceId(row.get(12)?),
         nas_id: row.get(13)?,
         expiry_date: date(row, 14)?,
+        balance: Money(row.get(16)?),
+        mac_address: row.get(15)?,
     })
 }

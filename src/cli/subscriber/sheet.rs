@@ -1,0 +1,111 @@
+//! The CSV of subscribers: lines in, lines out.
+
+use std::borrow::Cow;
+use std::io::{self, Cursor, Write};
+use std::path::Path;
+
+use crate::cli::output::Failure;
+use crate::domain::error::Invalid;
+use crate::domain::sheets::{Column, Line, protect, unprotect};
+
+pub struct Reader {
+    csv: csv::Reader<Cursor<Vec<u8>>>,
+    record: csv::ByteRecord,
+    columns: Vec<Column>,
+    /// Up to which byte line breaks were counted, and how many there were.
+    counted: (usize, u64),
+}
+
+/// A line of the file, or why it is none.
+pub struct Numbered {
+    /// Where it begins.
+    pub number: u64,
+    pub line: Result<Line, Invalid>,
+}
+
+impl Reader {
+    /// Opens a file and reads its header.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let content = std::fs::read(path)
+            .map_err(|e| Failure::new(format!("{} cannot be opened: {e}", path.display()), "Name another file."))?;
+        // Lines of other lengths are the check's to report, all of them at once.
+        let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(Cursor::new(content));
+        let header = csv.byte_headers().map_err(|e| unreadable(&e))?.clone();
+        Ok(Self { csv, record: csv::ByteRecord::new(), columns: columns(&header)?, counted: (0, 0) })
+    }
+
+    /// The next line, whether or not it can be read; `None` at the end.
+    pub fn next(&mut self) -> Result<Option<Numbered>, Failure> {
+        if !self.csv.read_byte_record(&mut self.record).map_err(|e| unreadable(&e))? {
+            return Ok(None);
+        }
+        Ok(Some(Numbered { number: self.number(), line: self.line() }))
+    }
+
+    /// The line that the record begins on. The parser's own count leaves out what it skips before a record: empty lines,
+    /// and the second half of a Windows line break.
+    fn number(&mut self) -> u64 {
+        let content = self.csv.get_ref().get_ref();
+        let at = self.record.position().map_or(0, csv::Position::byte);
+        let mut at = usize::try_from(at).unwrap_or(usize::MAX).min(content.len());
+        while content.get(at).is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
+            at += 1;
+        }
+        let passed = content.get(self.counted.0..at).unwrap_or_default();
+        let breaks: u64 = passed.iter().map(|byte| u64::from(*byte == b'\n')).sum();
+        self.counted = (at, self.counted.1 + breaks);
+        self.counted.1 + 1
+    }
+
+    fn line(&self) -> Result<Line, Invalid> {
+        let (has, wants) = (self.record.len(), self.columns.len());
+        if has != wants {
+            return Err(Invalid::new("line", format!("has {has} cells where the header has {wants}")));
+        }
+        let mut line = Line::default();
+        for (column, cell) in self.columns.iter().zip(&self.record) {
+            let text = std::str::from_utf8(cell).map_err(|_| Invalid::new(column.name(), "is not UTF-8"))?;
+            line.set(*column, unprotect(text).to_owned());
+        }
+        Ok(line)
+    }
+}
+
+fn unreadable(error: &csv::Error) -> Failure {
+    Failure::new(format!("the file cannot be read: {error}"), "Check that it is a CSV file.")
+}
+
+fn columns(header: &csv::ByteRecord) -> Result<Vec<Column>, Failure> {
+    let known = || format!("The columns are {}.", Column::ALL.map(Column::name).join(", "));
+    let mut columns = Vec::new();
+    for cell in header {
+        let name = String::from_utf8_lossy(cell);
+        let column = Column::parse(&name)
+            .ok_or_else(|| Failure::new(format!("the header has an unknown column {name:?}"), known()))?;
+        if columns.contains(&column) {
+            return Err(Failure::new(format!("the header has the column {name} twice"), known()));
+        }
+        columns.push(column);
+    }
+    if !columns.contains(&Column::Username) {
+        return Err(Failure::new("the header has no column username", known()));
+    }
+    Ok(columns)
+}
+
+pub struct Writer<W: Write>(csv::Writer<W>);
+
+impl<W: Write> Writer<W> {
+    pub fn new(to: W) -> Self {
+        Self(csv::WriterBuilder::new().from_writer(to))
+    }
+
+    pub fn write<'c>(&mut self, cells: impl IntoIterator<Item = &'c str>) -> io::Result<()> {
+        let cells = cells.into_iter().map(protect);
+        Ok(self.0.write_record(cells.map(Cow::into_owned))?)
+    }
+
+    pub fn finish(mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
