@@ -38,7 +38,8 @@ pub fn run(config: Config) -> Outcome {
     let failed = |error: std::io::Error| Failure::sentences(&error.to_string());
     let jobs = Jobs::start(on).map_err(failed)?;
     let state = Data::new(State::new(app, logs, &uses, limits).map_err(failed)?);
-    let served = actix_web::rt::System::new().block_on(serve(state));
+    let served = actix_web::rt::System::new().block_on(serve(state.clone()));
+    http::drain(&state);
     // The order matters: jobs store what they hold, then the last owners of log and database let them finish and close.
     drop(jobs);
     served.map_err(failed)

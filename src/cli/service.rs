@@ -1,7 +1,6 @@
 //! `panel service …`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
 use serde_json::json;
 
 use super::operator;
@@ -10,7 +9,7 @@ use crate::actions::{self, services::Change};
 use crate::app::App;
 use crate::domain::error::{AppError, Invalid};
 use crate::domain::money::Money;
-use crate::domain::services::{self, NewService, Period, Service};
+use crate::domain::services::{self, NewService, Period, Service, View};
 use crate::store::WriteTx;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -134,14 +133,14 @@ pub fn run(app: &App, output: Output, command: Command) -> Outcome {
         }
         Command::List => {
             let services = app.db.read(actions::services::list)?;
-            let rows: Vec<_> = services.iter().map(Row::from).collect();
+            let rows: Vec<_> = services.iter().map(View::from).collect();
             let columns = ["id", "name", "download_speed", "upload_speed", "price", "period_value", "period_unit"];
             output.many(&columns, &rows)
         }
         Command::Update { service, settings } => {
             let (found, change, now) = (find(app, &service)?, settings.change()?, app.now());
             let update = move |tx: &WriteTx<'_>| actions::services::update(tx, &operator(), found.id, &change, now);
-            output.one(&Row::from(&app.db.write_blocking(update)?))
+            output.one(&View::from(&app.db.write_blocking(update)?))
         }
         Command::Delete { service } => {
             let (found, now) = (find(app, &service)?, app.now());
@@ -155,34 +154,4 @@ pub fn run(app: &App, output: Output, command: Command) -> Outcome {
 
 fn find(app: &App, reference: &str) -> Result<Service, Failure> {
     Ok(app.db.read(|tx| actions::services::get_by_reference(tx, reference))?)
-}
-
-/// A service by the names of the admin surface.
-#[derive(Serialize)]
-struct Row<'a> {
-    id: i64,
-    name: &'a str,
-    download_speed: i64,
-    upload_speed: i64,
-    price: Money,
-    daily_quota: i64,
-    monthly_quota: i64,
-    period_value: u32,
-    period_unit: &'static str,
-}
-
-impl<'a> From<&'a Service> for Row<'a> {
-    fn from(service: &'a Service) -> Self {
-        Self {
-            id: service.id.0,
-            name: &service.name,
-            download_speed: service.download_speed,
-            upload_speed: service.upload_speed,
-            price: service.price,
-            daily_quota: service.daily_quota,
-            monthly_quota: service.monthly_quota,
-            period_value: service.period.value(),
-            period_unit: service.period.unit(),
-        }
-    }
 }

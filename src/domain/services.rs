@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::error::Invalid;
 use super::money::Money;
 use super::text::is_unseen;
@@ -72,6 +74,36 @@ pub struct Service {
     /// Bytes; 0 is unlimited.
     pub monthly_quota: i64,
     pub period: Period,
+}
+
+/// A service as every surface and the command line show it.
+#[derive(Debug, Serialize)]
+pub struct View<'a> {
+    id: i64,
+    name: &'a str,
+    download_speed: i64,
+    upload_speed: i64,
+    price: Money,
+    daily_quota: i64,
+    monthly_quota: i64,
+    period_value: u32,
+    period_unit: &'static str,
+}
+
+impl<'a> From<&'a Service> for View<'a> {
+    fn from(of: &'a Service) -> Self {
+        Self {
+            id: of.id.0,
+            name: &of.name,
+            download_speed: of.download_speed,
+            upload_speed: of.upload_speed,
+            price: of.price,
+            daily_quota: of.daily_quota,
+            monthly_quota: of.monthly_quota,
+            period_value: of.period.value(),
+            period_unit: of.period.unit(),
+        }
+    }
 }
 
 /// What a new service is made of.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SendError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -96,10 +96,16 @@ impl Aftermath {
     }
 }
 
+enum Work {
+    Record(Box<Aftermath>),
+    /// All before it is done.
+    Tell(Sender<()>),
+}
+
 /// The thread that writes it. For whoever waits for an answer, a key that exists and one that does not are the same
 /// message in the same queue. Dropping it writes what waits.
 pub struct Aftermaths {
-    queue: Option<SyncSender<Aftermath>>,
+    queue: Option<SyncSender<Work>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -111,15 +117,37 @@ impl std::fmt::Debug for Aftermaths {
 
 impl Aftermaths {
     pub fn start(logs: Arc<RequestLogs>, uses: Arc<LastUses>) -> std::io::Result<Self> {
-        let (queue, waiting) = sync_channel::<Aftermath>(QUEUE);
-        let run = move || waiting.iter().for_each(|aftermath| aftermath.record(&logs, &uses));
+        let (queue, waiting) = sync_channel::<Work>(QUEUE);
+        let run = move || {
+            for work in waiting {
+                match work {
+                    Work::Record(aftermath) => aftermath.record(&logs, &uses),
+                    // Whoever waited may have lost patience.
+                    Work::Tell(waiter) => {
+                        let _: Result<(), SendError<()>> = waiter.send(());
+                    }
+                }
+            }
+        };
         let thread = std::thread::Builder::new().name("aftermath".to_owned()).spawn(run)?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
     /// False: there was no room, and the row is lost.
     pub fn hand_over(&self, aftermath: Aftermath) -> bool {
-        self.queue.as_ref().is_some_and(|queue| queue.try_send(aftermath).is_ok())
+        self.queue.as_ref().is_some_and(|queue| queue.try_send(Work::Record(Box::new(aftermath))).is_ok())
+    }
+}
+
+impl Aftermaths {
+    /// Waits until what was handed over so far is written down, for a while.
+    pub fn flush(&self, patience: Duration) {
+        let (tell, told) = channel();
+        if let Some(queue) = &self.queue
+            && queue.send(Work::Tell(tell)).is_ok()
+        {
+            let _: Result<(), RecvTimeoutError> = told.recv_timeout(patience);
+        }
     }
 }
 

@@ -15,5 +15,5 @@ mod shield;
 mod state;
 mod visit;
 
-pub use server::{Serving, start};
+pub use server::{Serving, drain, start};
 pub use state::State;

@@ -26,6 +26,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// What finishes on its own is waited for this long when stopping (contract: cli.md, serve).
 const DRAIN_SECONDS: u64 = 10;
 
+/// A log that cannot be written must not keep the process from ending.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(3);
+
 /// A server that listens.
 pub struct Serving {
     pub server: Server,
@@ -79,6 +82,13 @@ pub fn start(state: Data<State>) -> io::Result<Serving> {
     });
     let addresses = bound.collect();
     Ok(Serving { server: server.run(), addresses })
+}
+
+/// Sees to it that what was answered is written down, when no more answers come. The server's threads may still hold the
+/// state then, so its own end cannot be waited for.
+pub fn drain(state: &State) {
+    state.aftermaths.flush(FLUSH_PATIENCE);
+    state.logs.flush(FLUSH_PATIENCE);
 }
 
 /// Drops counts of keys and addresses that no longer matter, once a minute.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,8 @@ const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM api_key_logs";
 
 enum Message {
     Nothing,
+    /// All before it is written.
+    Tell(Sender<()>),
     Row(Box<RequestLog>),
     /// Deletes rows older than the instant and beyond the newest so many.
     Retain {
@@ -94,6 +96,13 @@ impl RequestLogs {
     /// Wakes the thread as a row would, so that a request without one takes as long.
     pub fn push_nothing(&self) {
         self.send(Message::Nothing);
+    }
+
+    /// Waits until the rows that were pushed so far are written, for a while.
+    pub fn flush(&self, patience: Duration) {
+        let (tell, told) = channel();
+        self.send(Message::Tell(tell));
+        let _: Result<(), RecvTimeoutError> = told.recv_timeout(patience);
     }
 
     /// Asks for the deletion of rows that are older, or more, than the settings keep.
@@ -174,6 +183,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<RequestLog> {
 
 fn serve(database: &mut Connection, queue: &Receiver<Message>, dropped: &AtomicU64) {
     let (mut open, mut noted) = (true, 0);
+    let mut told: Vec<Sender<()>> = Vec::new();
     let mut retaining: Option<(Timestamp, i64)> = None;
     while open && let Some(first) = next_of(queue, retaining.is_some()) {
         let mut batch = Vec::new();
@@ -183,6 +193,10 @@ fn serve(database: &mut Connection, queue: &Receiver<Message>, dropped: &AtomicU
             match next {
                 Ok(Message::Row(row)) => batch.push(*row),
                 Ok(Message::Nothing) => {}
+                Ok(Message::Tell(waiter)) => {
+                    told.push(waiter);
+                    break;
+                }
                 Ok(Message::Retain { older_than, max_rows }) => retaining = Some((older_than, max_rows)),
                 Err(ended) => {
                     open = ended == RecvTimeoutError::Timeout;
@@ -197,6 +211,10 @@ fn serve(database: &mut Connection, queue: &Receiver<Message>, dropped: &AtomicU
         if let Err(error) = write(database, &batch) {
             dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
             tracing::warn!(%error, rows = batch.len(), "the request log cannot be written");
+        }
+        for waiter in told.drain(..) {
+            // Whoever waited may have lost patience.
+            let _: Result<(), SendError<()>> = waiter.send(());
         }
         // One chunk at a time: what is asked of the log meanwhile must not wait for all of it.
         if let Some((older_than, max_rows)) = retaining {
