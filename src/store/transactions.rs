@@ -172,3 +172,46 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Transaction> {
         created_at: Timestamp(row.get(8)?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::policy;
+    use crate::store::engine::{connection, migrate};
+    use crate::store::{SchemaFile, Synchronous};
+
+    #[test]
+    fn every_list_is_served_by_an_index_in_its_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = connection::open(&folder.path().join("panel.db"), Synchronous::Normal).unwrap();
+        migrate::run(&mut connection, SchemaFile::Main).unwrap();
+        let tx = ReadTx { connection: &connection };
+        let origin = Arc::new(policy::Origin { surface: "test", ip: None, request_id: String::new() });
+        let (operator, reseller) = (policy::operator("test"), policy::reseller_for_tests(UserId(7), origin));
+        let none = Filter::default;
+        for (permit, filter, wanted) in [
+            (&operator, none(), "SCAN t"),
+            (&reseller, none(), "SEARCH t USING INDEX transactions_by_owner (owner_id=?)"),
+            (
+                &operator,
+                Filter { subscriber_id: Some(1), ..none() },
+                "SEARCH t USING INDEX transactions_by_subscriber (subscriber_id=?)",
+            ),
+            (
+                &operator,
+                Filter { kind: Some(Kind::Payment), ..none() },
+                "SEARCH t USING INDEX transactions_by_type (type=?)",
+            ),
+        ] {
+            let mut sql = narrowed(permit, &filter, LIST_ALL, LIST_OF_OWNER).unwrap();
+            sql.end("ORDER BY t.id DESC LIMIT ?", [20.into()]);
+            let mut statement = tx.connection.prepare(&format!("EXPLAIN QUERY PLAN {}", sql.text())).unwrap();
+            let lines = statement.query_map(&*sql.params(), |row| row.get::<_, String>(3)).unwrap();
+            let plan = lines.collect::<Result<Vec<_>, _>>().unwrap().join("; ");
+            assert!(plan.starts_with(wanted), "{filter:?}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{filter:?} sorts: {plan}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::home::{DEADLINE, Home};
 
-const CALLERS: usize = 32;
+const CALLERS: usize = 64;
 const SUBSCRIBERS: u64 = 50;
 const CALLS: usize = 10_000;
 /// How many are acknowledged when the server is killed.
