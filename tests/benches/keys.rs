@@ -151,8 +151,8 @@ fn leak(house: &House) {
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for turn in 0..PAIRS {
         let secret = nps(spread(turn) | 1 << 63);
-        // Whoever measures asks for the same one again and again.
-        let (there, nowhere) = (npk(house.keys / 2), npk(house.keys + turn));
+        // Whoever measures asks for the same ones again and again.
+        let (there, nowhere) = (npk(house.keys / 2), npk(house.keys + 1));
         let ask = |key: &str| house.look(&Credential::Pair { key: key.as_bytes(), secret: secret.as_bytes() });
         let (wrong, stranger) = if turn % 2 == 0 {
             let wrong = ask(&there);
@@ -208,8 +208,8 @@ fn leak_over_http() {
         f64::from(u32::try_from(nanos).unwrap())
     };
     let (mut hits, mut misses) = (Vec::new(), Vec::new());
+    let unknown = npk(1 << 62);
     for turn in 0..PAIRS {
-        let unknown = npk(turn | 1 << 62);
         if spread(turn) & 1 == 0 {
             hits.push(ask(&known, turn));
             misses.push(ask(&unknown, turn));
