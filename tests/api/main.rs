@@ -16,6 +16,7 @@ mod gates;
 mod idempotency;
 mod keys;
 mod request_log;
+mod resets;
 mod routes;
 mod setup;
 mod shield;
