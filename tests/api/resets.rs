@@ -28,6 +28,7 @@ async fn a_reset_connection_is_not_taken_for_a_trusted_proxy() {
         connection.write_all(request.as_bytes()).unwrap();
     }
 
-    assert!(app.logged().iter().all(|row| row["gate"] == "ip" && row["ip"] != "10.9.9.9"), "{:?}", app.logged());
+    let forged = app.logged().iter().find(|row| row["gate"] != "ip" || row["ip"] == "10.9.9.9").cloned();
+    assert_eq!(forged, None);
     assert_eq!(app.count("subscribers"), 0);
 }
