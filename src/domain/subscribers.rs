@@ -103,6 +103,28 @@ pub fn lines(field: &'static str, text: &str, max: usize) -> Result<String, Inva
     Ok(text.to_owned())
 }
 
+/// A text that a subscriber has, with the rule it must keep wherever it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Text {
+    FullName,
+    Phone,
+    Address,
+    Email,
+    Note,
+}
+
+impl Text {
+    pub fn parse(self, text: &str) -> Result<String, Invalid> {
+        match self {
+            Text::FullName => line("full_name", text, 200),
+            Text::Phone => line("phone", text, 50),
+            Text::Address => lines("address", text, 500),
+            Text::Email => line("email", text, 254),
+            Text::Note => lines("note", text, 2_000),
+        }
+    }
+}
+
 /// The caller's own id for a row: 1-255 characters.
 pub fn external_id(field: &'static str, text: &str) -> Result<String, Invalid> {
     if text.is_empty() || text.chars().count() > 255 || text.chars().any(char::is_control) {

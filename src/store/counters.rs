@@ -35,20 +35,26 @@ pub struct Place {
     pub expiry: Date,
 }
 
-impl Place {
-    fn keys(self) -> [i64; 2] {
-        [EVERYBODY, self.owner.map_or(HOUSE, |id| id.0)]
-    }
+/// The number that stands for an owner where NULL would not be unique: 0 is the house.
+pub fn owner_key(owner: Option<UserId>) -> i64 {
+    owner.map_or(HOUSE, |id| id.0)
+}
+
+/// Under which numbers something of an owner's is counted: everybody's and its own.
+pub fn keys_of_owner(owner: Option<UserId>) -> [i64; 2] {
+    [EVERYBODY, owner_key(owner)]
 }
 
 /// Counts one more subscriber for its owner and for everybody.
 pub fn add(tx: &WriteTx<'_>, place: Place) -> Result<(), AppError> {
-    place.keys().into_iter().try_for_each(|key| tx.execute(ADD, (key, place.status, place.expiry.days())).map(|_| ()))
+    keys_of_owner(place.owner)
+        .into_iter()
+        .try_for_each(|key| tx.execute(ADD, (key, place.status, place.expiry.days())).map(|_| ()))
 }
 
 /// Counts one subscriber less.
 pub fn take(tx: &WriteTx<'_>, place: Place) -> Result<(), AppError> {
-    for key in place.keys() {
+    for key in keys_of_owner(place.owner) {
         let at = (key, place.status, place.expiry.days());
         tx.execute(TAKE, at)?;
         tx.execute(FORGET_EMPTY, at)?;
@@ -82,7 +88,8 @@ pub fn by_status(tx: &ReadTx<'_>, rows: Rows, today: Date) -> Result<ByStatus, A
     tx.prepare(BY_STATUS)?.query_row((key, today.days()), read).map_err(|e| store_error(&e))
 }
 
-fn key_of(rows: Rows) -> Option<i64> {
+/// Under which number what these rows have is counted; `None`: they have nothing.
+pub fn key_of(rows: Rows) -> Option<i64> {
     match rows {
         Rows::All => Some(EVERYBODY),
         Rows::OfReseller(id) => Some(id.0),

@@ -2,6 +2,7 @@
 
 use rusqlite::OptionalExtension;
 
+use super::counters::owner_key;
 use super::{ReadTx, WriteTx, store_error};
 use crate::domain::error::AppError;
 use crate::domain::policy::Permit;
@@ -39,7 +40,7 @@ pub fn find_by_external_id(
     let date =
         |column: usize, days: i64| Date::from_days(days).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, days));
     tx.prepare(FIND)?
-        .query_row((external_id, owner.map_or(0, |id| id.0)), |row| {
+        .query_row((external_id, owner_key(owner)), |row| {
             Ok(Renewal {
                 subscriber: SubscriberId(row.get(0)?),
                 owner,

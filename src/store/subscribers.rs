@@ -111,7 +111,7 @@ pub fn find_by_external_id(
     owner: Option<UserId>,
     external_id: &str,
 ) -> Result<Option<(SubscriberId, String)>, AppError> {
-    let owner = owner.map_or(0, |id| id.0);
+    let owner = counters::owner_key(owner);
     tx.prepare(FIND_ID_BY_EXTERNAL_ID)?
         .query_row((external_id, owner), |row| Ok((SubscriberId(row.get(0)?), row.get(1)?)))
         .optional()
@@ -351,8 +351,7 @@ mod tests {
             (&operator, Filter { nas_id: Some(1), ..none() }, "SEARCH s USING INDEX subscribers_by_nas (nas_id=?"),
             (&operator, Filter { username: some("abc"), ..none() }, "SCAN subscriber_search VIRTUAL TABLE INDEX"),
         ] {
-            let sql = narrowed(&tx, permit, &filter, today, LIST_ALL, LIST_OF_OWNER).unwrap().unwrap();
-            let mut sql = sql;
+            let mut sql = narrowed(&tx, permit, &filter, today, LIST_ALL, LIST_OF_OWNER).unwrap().unwrap();
             sql.end("ORDER BY s.id LIMIT ?", [20.into()]);
             let plan = plan(&sql, &tx);
             assert!(plan.contains(wanted), "{filter:?}: {plan}");

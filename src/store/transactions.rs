@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row};
 
+use super::counters::{key_of, keys_of_owner, owner_key};
 use super::list_sql::ListSql;
 use super::{ReadTx, WriteTx, store_error};
 use crate::domain::error::AppError;
@@ -40,18 +41,14 @@ const COUNT_ONE: &str = "
     ON CONFLICT (owner_key) DO UPDATE SET transactions = transactions + 1";
 const TOTAL: &str = "SELECT coalesce(sum(transactions), 0) FROM transaction_counters WHERE owner_key = ?1";
 
-const EVERYBODY: i64 = -1;
-const HOUSE: i64 = 0;
-
 /// The owner's transaction of this external id, with the values it was booked with.
 pub fn find_by_external_id(
     tx: &ReadTx<'_>,
     owner: Option<UserId>,
     external_id: &str,
 ) -> Result<Option<(TransactionId, String)>, AppError> {
-    let owner = owner.map_or(HOUSE, |id| id.0);
     tx.prepare(FIND_BY_EXTERNAL_ID)?
-        .query_row((external_id, owner), |row| Ok((TransactionId(row.get(0)?), row.get(1)?)))
+        .query_row((external_id, owner_key(owner)), |row| Ok((TransactionId(row.get(0)?), row.get(1)?)))
         .optional()
         .map_err(|e| store_error(&e))
 }
@@ -88,7 +85,7 @@ pub fn insert(
         new.now.millis()
     ];
     let id: i64 = tx.prepare(INSERT)?.query_row(row, |row| row.get(0)).map_err(|e| store_error(&e))?;
-    for key in [EVERYBODY, owner.map_or(HOUSE, |id| id.0)] {
+    for key in keys_of_owner(owner) {
         tx.execute(COUNT_ONE, [key])?;
     }
     get(tx, TransactionId(id)).map(Some)
@@ -121,11 +118,7 @@ pub fn list(tx: &ReadTx<'_>, permit: &Permit, filter: &Filter, page: PageOf) -> 
 }
 
 fn total(tx: &ReadTx<'_>, permit: &Permit) -> Result<i64, AppError> {
-    let key = match permit.rows() {
-        Rows::All => EVERYBODY,
-        Rows::OfReseller(id) => id.0,
-        Rows::OfUser(_) | Rows::Nobodys => return Ok(0),
-    };
+    let Some(key) = key_of(permit.rows()) else { return Ok(0) };
     tx.prepare(TOTAL)?.query_row([key], |row| row.get(0)).map_err(|e| store_error(&e))
 }
 

@@ -7,7 +7,7 @@ use crate::actions::subscribers::Change;
 use crate::domain::error::Invalid;
 use crate::domain::money::Money;
 use crate::domain::sheets::{Column, Line};
-use crate::domain::subscribers::{self, Status};
+use crate::domain::subscribers::{self, Status, Text};
 use crate::domain::time::Date;
 use crate::domain::users::{Role, UserId, fold};
 
@@ -27,11 +27,11 @@ impl Values {
     pub fn read(line: &Line, known: &Known, problems: &mut Vec<Invalid>) -> Self {
         let mut cells = Cells { line, problems };
         let change = Change {
-            full_name: cells.text(Column::FullName, |field, text| subscribers::line(field, text, 200)),
-            phone: cells.text(Column::Phone, |field, text| subscribers::line(field, text, 50)),
-            address: cells.text(Column::Address, |field, text| subscribers::lines(field, text, 500)),
-            email: cells.text(Column::Email, |field, text| subscribers::line(field, text, 254)),
-            note: cells.text(Column::Note, |field, text| subscribers::lines(field, text, 2_000)),
+            full_name: cells.text(Column::FullName, |_, text| Text::FullName.parse(text)),
+            phone: cells.text(Column::Phone, |_, text| Text::Phone.parse(text)),
+            address: cells.text(Column::Address, |_, text| Text::Address.parse(text)),
+            email: cells.text(Column::Email, |_, text| Text::Email.parse(text)),
+            note: cells.text(Column::Note, |_, text| Text::Note.parse(text)),
             service_id: cells.filled(Column::Service, |_, name| named(known.services.get(&fold(name)))),
             expiry_date: cells.filled(Column::ExpiryDate, Date::parse),
             external_id: cells.emptied(Column::ExternalId, subscribers::external_id),

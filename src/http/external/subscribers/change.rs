@@ -9,7 +9,7 @@ use crate::actions::subscribers::{self as actions, Change, Renew, Switch};
 use crate::domain::error::{AppError, Invalid, Noun};
 use crate::domain::policy::Permit;
 use crate::domain::services::ServiceId;
-use crate::domain::subscribers::{self, Status, SubscriberId};
+use crate::domain::subscribers::{self, Status, SubscriberId, Text};
 use crate::domain::time::Date;
 use crate::domain::transactions::parse_amount;
 use crate::http::answer::{Answer, Failure};
@@ -52,13 +52,9 @@ struct UpdateBody {
 impl UpdateBody {
     /// The change, except for the password, which must be sealed for its row.
     fn change(&self) -> Result<Change, AppError> {
-        let line = |field, value: &Sent<String>, max| {
-            let text = value.as_ref().map(|text| text.as_deref().unwrap_or_default());
-            text.map(|text| subscribers::line(field, text, max)).transpose()
-        };
-        let lines = |field, value: &Sent<String>, max| {
-            let text = value.as_ref().map(|text| text.as_deref().unwrap_or_default());
-            text.map(|text| subscribers::lines(field, text, max)).transpose()
+        // null clears.
+        let text = |of: Text, value: &Sent<String>| {
+            value.as_ref().map(|value| of.parse(value.as_deref().unwrap_or_default())).transpose()
         };
         let external_id = match &self.external_id {
             Some(Some(id)) => Some(Some(subscribers::external_id("external_id", id)?)),
@@ -69,11 +65,11 @@ impl UpdateBody {
             username: self.username.clone(),
             status: self.status,
             balance: self.balance.as_ref().map(|raw| raw.get().to_owned()).filter(|text| text != "null"),
-            full_name: line("full_name", &self.full_name, 200)?,
-            phone: line("phone", &self.phone, 50)?,
-            address: lines("address", &self.address, 500)?,
-            email: line("email", &self.email, 254)?,
-            note: lines("note", &self.note, 2_000)?,
+            full_name: text(Text::FullName, &self.full_name)?,
+            phone: text(Text::Phone, &self.phone)?,
+            address: text(Text::Address, &self.address)?,
+            email: text(Text::Email, &self.email)?,
+            note: text(Text::Note, &self.note)?,
             service_id: self.service_id.map(ServiceId),
             password_sealed: None,
             expiry_date: self.expiry_date.as_deref().map(|text| Date::parse("expiry_date", text)).transpose()?,

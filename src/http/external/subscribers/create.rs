@@ -10,7 +10,7 @@ use crate::crypto::random;
 use crate::domain::error::{AppError, Invalid};
 use crate::domain::policy::Permit;
 use crate::domain::services::ServiceId;
-use crate::domain::subscribers::{self, Draft, Login, NewSubscriber, Status};
+use crate::domain::subscribers::{self, Draft, Login, NewSubscriber, Status, Text};
 use crate::domain::time::Date;
 use crate::http::answer::Answer;
 use crate::http::call::{Call, Secrets};
@@ -42,20 +42,15 @@ impl CreateBody {
         let username = Login::parse("username", self.username.as_deref().unwrap_or_default())?;
         let service_id = self.service_id.ok_or_else(|| Invalid::required("service_id"))?;
         self.refuse_what_is_not_settable()?;
-        let line = |field, value: &Option<String>, max| {
-            value.as_deref().map(|text| subscribers::line(field, text, max)).transpose()
-        };
-        let lines = |field, value: &Option<String>, max| {
-            value.as_deref().map(|text| subscribers::lines(field, text, max)).transpose()
-        };
+        let text = |of: Text, value: &Option<String>| value.as_deref().map(|value| of.parse(value)).transpose();
         Ok(Draft {
             username,
             service_id: ServiceId(service_id),
-            full_name: line("full_name", &self.full_name, 200)?,
-            phone: line("phone", &self.phone, 50)?,
-            address: lines("address", &self.address, 500)?,
-            email: line("email", &self.email, 254)?,
-            note: lines("note", &self.note, 2_000)?,
+            full_name: text(Text::FullName, &self.full_name)?,
+            phone: text(Text::Phone, &self.phone)?,
+            address: text(Text::Address, &self.address)?,
+            email: text(Text::Email, &self.email)?,
+            note: text(Text::Note, &self.note)?,
             expiry_date: self.expiry_date.as_deref().map(|text| Date::parse("expiry_date", text)).transpose()?,
             nas_id: self.nas_id,
             external_id: self
