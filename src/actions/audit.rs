@@ -35,6 +35,17 @@ pub fn record(
     store::audit::insert(tx, permit, now, &change)
 }
 
+/// The columns in which two rows differ, as they were and as they are.
+pub fn changed(mut before: Map<String, Value>, mut after: Map<String, Value>) -> (Value, Value) {
+    let same: Vec<_> =
+        before.iter().filter(|(name, value)| after.get(*name) == Some(*value)).map(|(name, _)| name.clone()).collect();
+    for name in same {
+        before.shift_remove(&name);
+        after.shift_remove(&name);
+    }
+    (before.into(), after.into())
+}
+
 /// The columns in which two rows differ: what they held, and what they hold.
 pub fn differences<const N: usize>(
     before: [(&'static str, Value); N],

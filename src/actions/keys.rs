@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 
 use super::audit::{self, Object};
@@ -161,15 +161,22 @@ pub fn store_counts(tx: &WriteTx<'_>, counts: &[(KeyId, [Count; 3])]) -> Result<
 }
 
 /// A key's settings by the names of the audit.
-fn columns(settings: &KeySettings) -> Value {
+fn columns(settings: &KeySettings) -> Map<String, Value> {
     let level = match &settings.grants {
         Grants::Billing { level, .. } => Some(level.as_str()),
         Grants::External(_) | Grants::Panel(_) => None,
     };
-    json!({
-        "name": settings.name, "description": settings.description, "grants": settings.grants.words(), "level": level,
-        "allowed_ips": settings.allowed_ips.to_strings(), "expires_at": settings.expires_at.map(Timestamp::rfc3339),
-        "rate_per_minute": settings.rate_per_minute, "rate_per_hour": settings.rate_per_hour,
-        "rate_per_day": settings.rate_per_day, "enabled": settings.enabled,
-    })
+    let columns = [
+        ("name", json!(settings.name)),
+        ("description", json!(settings.description)),
+        ("grants", json!(settings.grants.words())),
+        ("level", json!(level)),
+        ("allowed_ips", json!(settings.allowed_ips.to_strings())),
+        ("expires_at", json!(settings.expires_at.map(Timestamp::rfc3339))),
+        ("rate_per_minute", json!(settings.rate_per_minute)),
+        ("rate_per_hour", json!(settings.rate_per_hour)),
+        ("rate_per_day", json!(settings.rate_per_day)),
+        ("enabled", json!(settings.enabled)),
+    ];
+    columns.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

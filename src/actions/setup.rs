@@ -41,5 +41,5 @@ pub fn use_link(
 ) -> Result<(), AppError> {
     let link = find(tx, token, now)?;
     let permit = policy::setup(link.user, &link.username, Arc::clone(origin));
-    super::users::set_password(tx, &permit, link.user, hash, now)
+    super::users::set_password(tx, &permit, link.user, hash, None, now)
 }

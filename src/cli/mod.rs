@@ -8,10 +8,12 @@ mod nas;
 mod output;
 mod owner;
 mod package;
+mod reseller;
 mod serve;
 mod service;
 mod subscriber;
 mod user;
+mod values;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,6 +72,9 @@ enum OnApp {
     /// Limits and flags that accounts inherit.
     #[command(subcommand)]
     Package(package::Command),
+    /// Ceilings of resellers, and what they may grant.
+    #[command(subcommand)]
+    Reseller(reseller::Command),
     /// API keys.
     #[command(subcommand)]
     Key(key::Command),
@@ -122,6 +127,7 @@ fn on_app(app: &App, output: Output, command: OnApp) -> Outcome {
         OnApp::Admin(command) => admin::run(app, &command),
         OnApp::User(command) => user::run(app, output, command),
         OnApp::Package(command) => package::run(app, output, command),
+        OnApp::Reseller(command) => reseller::run(app, output, command),
         OnApp::Key(command) => key::run(app, output, command),
         OnApp::Service(command) => service::run(app, output, command),
         OnApp::Nas(command) => nas::run(app, output, command),

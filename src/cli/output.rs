@@ -52,7 +52,10 @@ impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
         let remedy = match &error {
             AppError::Invalid(_) | AppError::Malformed(_) => "Give another value; --help says what is allowed.",
-            AppError::FieldForbidden { .. } | AppError::Forbidden(_) => "This cannot be set here.",
+            AppError::FieldForbidden { .. }
+            | AppError::Forbidden(_)
+            | AppError::LimitReached { .. }
+            | AppError::BadCredentials => "This cannot be set here.",
             AppError::NotFound(_) => "The list commands show what there is.",
             AppError::Conflict(Conflict::InTheWay(_)) => "Nothing was changed.",
             AppError::Conflict(_) => "Choose another one.",

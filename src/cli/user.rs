@@ -1,19 +1,21 @@
 //! `panel user …`.
 
-use std::str::FromStr;
-
 use clap::{Subcommand, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::operator;
 use super::output::{Failure, Outcome, Output, say, secret_line};
-use crate::actions::{self, bootstrap};
+use super::package::flags;
+use super::values::{Feature, Quota};
+use crate::actions;
 use crate::app::App;
 use crate::crypto::random;
-use crate::domain::error::AppError;
-use crate::domain::features;
+use crate::domain::error::{AppError, Invalid};
+use crate::domain::packages;
 use crate::domain::passwords::Password;
+use crate::domain::quotas;
+use crate::domain::time::Timestamp;
 use crate::domain::users::{self, AccountStatus, Email, User, Username};
 use crate::store::WriteTx;
 
@@ -47,7 +49,7 @@ pub enum Command {
         /// The admin or reseller that the account stands under.
         #[arg(long, value_name = "NAME")]
         creator: Option<String>,
-        #[arg(long, default_value = bootstrap::DEFAULT)]
+        #[arg(long, default_value = packages::DEFAULT)]
         package: String,
         /// Read the password from standard input (its first line).
         #[arg(long)]
@@ -69,13 +71,24 @@ pub enum Command {
         /// Such as api=on, api=off or api=inherit; may be repeated.
         #[arg(long = "feature", value_name = "FLAG=on|off|inherit")]
         features: Vec<Feature>,
+        /// Such as max_domains=10 or max_domains=inherit; may be repeated.
+        #[arg(long = "limit", value_name = "LIMIT=NUMBER|unlimited|inherit")]
+        limits: Vec<Quota>,
+        /// The admin or reseller that the account is to stand under.
+        #[arg(long, value_name = "NAME")]
+        creator: Option<String>,
     },
     /// Suspend a user; a reseller's users are refused with it.
     Suspend { name: String },
     /// Let a user work again.
     Unsuspend { name: String },
     /// Delete a user. Its keys answer that their owner is gone.
-    Delete { name: String },
+    Delete {
+        name: String,
+        /// Who takes over the users and subscribers that it owns.
+        #[arg(long, value_name = "NAME")]
+        transfer_to: Option<String>,
+    },
     /// Set a user's password; without --password-stdin a random one is printed once.
     Passwd {
         name: String,
@@ -85,67 +98,52 @@ pub enum Command {
     },
 }
 
-/// One `--feature NAME=on|off`.
-#[derive(Debug, Clone)]
-pub struct Feature {
-    pub feature: features::Feature,
-    /// `None`: back to the package's value.
-    pub on: Option<bool>,
-}
-
-impl FromStr for Feature {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let all = || features::Feature::ALL.map(features::Feature::as_str).join(", ");
-        let (name, value) = text.split_once('=').ok_or("write it as NAME=on or NAME=off")?;
-        let feature = features::Feature::parse(name).ok_or_else(|| format!("the flags are {}", all()))?;
-        match value {
-            "on" => Ok(Self { feature, on: Some(true) }),
-            "off" => Ok(Self { feature, on: Some(false) }),
-            "inherit" => Ok(Self { feature, on: None }),
-            _ => Err("the value is on, off or inherit".to_owned()),
-        }
-    }
-}
-
 pub fn run(app: &App, output: Output, command: Command) -> Outcome {
     match command {
         Command::Add { name, role, email, creator, package, password_stdin } => {
             let password = Chosen::get(password_stdin)?;
-            let draft = actions::users::Draft {
-                uid: random::uid()?,
-                username: Username::parse("username", &name).map_err(AppError::from)?,
-                email: Email::parse("email", &email).map_err(AppError::from)?,
-                password_hash: app.hasher.hash_blocking(password.secret.clone())?,
-                role: role.into(),
-                creator,
-                package,
-                now: app.now(),
-            };
-            let id = app.db.write_blocking(move |tx| actions::users::add(tx, &operator(), &draft))?;
-            output.one(&password.beside(json!({"id": id.0, "username": name})))
+            let username = Username::parse("username", &name).map_err(AppError::from)?;
+            let email = Email::parse("email", &email).map_err(AppError::from)?;
+            let hash = app.hasher.hash_blocking(password.secret.clone())?;
+            let draft = actions::users::Draft::new(random::uid()?, username, email, hash, app.now());
+            let draft = actions::users::Draft { role: role.into(), creator, package, ..draft };
+            let user = app.db.write_blocking(move |tx| actions::users::add(tx, &operator(), &draft))?;
+            output.one(&password.beside(json!({"id": user.id.0, "username": name})))
         }
         Command::List => {
-            let rows: Vec<_> = app.db.read(actions::users::list)?.iter().map(row).collect();
+            let rows: Vec<_> = app.db.read(|tx| actions::users::list(tx, &operator()))?.iter().map(row).collect();
             output.many(&["id", "username", "role", "status", "email", "creator", "package"], &rows)
         }
         Command::Show { name } => output.one(&row(&app.db.read(|tx| actions::users::get(tx, &operator(), &name))?)),
-        Command::Update { name, role, package, email, features } => {
+        Command::Update { name, role, package, email, features, limits, creator } => {
             let email = email.map(|text| Email::parse("email", &text)).transpose().map_err(AppError::from)?;
             let mut change =
-                actions::users::Change { email, role: role.map(Into::into), package, ..Default::default() };
+                actions::users::Change { email, role: role.map(Into::into), package, creator, ..Default::default() };
+            for limit in limits {
+                if !quotas::Quota::OF_ACCOUNT.contains(&limit.quota) {
+                    let problem = format!("{} is a reseller's; use panel reseller update", limit.quota.as_str());
+                    return Err(AppError::from(Invalid::new("limit", problem)).into());
+                }
+                change.quotas.set(limit.quota, Some(limit.value));
+            }
             features.iter().for_each(|feature| change.flags.set(feature.feature, Some(feature.on)));
             let now = app.now();
-            let update = move |tx: &WriteTx<'_>| actions::users::update(tx, &operator(), &name, &change, now);
+            let update = move |tx: &WriteTx<'_>| {
+                let permit = operator();
+                actions::users::update(tx, &permit, &actions::users::get(tx, &permit, &name)?, &change, now)
+            };
             output.one(&row(&app.db.write_blocking(update)?))
         }
         Command::Suspend { name } => set_status(app, output, name, AccountStatus::Suspended),
         Command::Unsuspend { name } => set_status(app, output, name, AccountStatus::Active),
-        Command::Delete { name } => {
+        Command::Delete { name, transfer_to } => {
             output.confirm(&format!("Delete user {name}?"))?;
             let now = app.now();
-            app.db.write_blocking(move |tx| actions::users::delete(tx, &operator(), &name, now))?;
+            app.db.write_blocking(move |tx| {
+                let permit = operator();
+                let user = actions::users::get(tx, &permit, &name)?;
+                actions::users::delete(tx, &permit, &user, transfer_to.as_deref(), now)
+            })?;
             say("User deleted");
             Ok(())
         }
@@ -163,7 +161,11 @@ pub fn run(app: &App, output: Output, command: Command) -> Outcome {
 
 fn set_status(app: &App, output: Output, name: String, status: AccountStatus) -> Outcome {
     let now = app.now();
-    let set = move |tx: &WriteTx<'_>| actions::users::set_status(tx, &operator(), &name, status, now);
+    let set = move |tx: &WriteTx<'_>| {
+        let permit = operator();
+        let user = actions::users::get(tx, &permit, &name)?;
+        actions::users::set_status(tx, &permit, &user, status, None, now)
+    };
     output.one(&row(&app.db.write_blocking(set)?))
 }
 
@@ -172,7 +174,7 @@ fn set_password(app: &App, name: &str, password: SecretString) -> Outcome {
     let set = move |tx: &WriteTx<'_>| {
         let permit = operator();
         let user = actions::users::get(tx, &permit, &name)?;
-        actions::users::set_password(tx, &permit, user.id, &hash, now)
+        actions::users::set_password(tx, &permit, user.id, &hash, None, now)
     };
     Ok(app.db.write_blocking(set)?)
 }
@@ -202,11 +204,16 @@ impl Chosen {
 }
 
 fn row(user: &User) -> Value {
-    let flags = user.effective_flags.iter().map(|(feature, on)| (feature.as_str().to_owned(), json!(on)));
-    json!({
-        "features": flags.collect::<serde_json::Map<_, _>>(),
+    let mut row = json!({
         "id": user.id.0, "username": user.username, "email": user.email, "role": user.role.as_str(),
         "status": user.status.as_str(), "creator": user.creator, "package": user.package,
-        "has_password": user.has_password, "created_at": user.created_at.rfc3339(),
-    })
+    });
+    for quota in quotas::Quota::OF_ACCOUNT {
+        row[quota.as_str()] = json!(user.effective_quotas.get(quota));
+    }
+    row["features"] = flags(&user.effective_flags);
+    row["has_password"] = json!(user.has_password);
+    row["last_login_at"] = json!(user.last_login_at.map(Timestamp::rfc3339));
+    row["created_at"] = json!(user.created_at.rfc3339());
+    row
 }

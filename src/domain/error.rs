@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::policy::Refusal;
+
 /// A field that is missing, of the wrong type or out of range. `field` names it, `problem` completes the sentence: `is required`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
@@ -38,6 +40,7 @@ pub enum Noun {
     Service,
     Nas,
     SetupLink,
+    Session,
 }
 
 impl Noun {
@@ -52,6 +55,7 @@ impl Noun {
             Noun::Service => "Service",
             Noun::Nas => "NAS",
             Noun::SetupLink => "Setup link",
+            Noun::Session => "Session",
         }
     }
 }
@@ -85,8 +89,14 @@ pub enum AppError {
         field: &'static str,
         problem: &'static str,
     },
-    /// A refusal decided by what the body says (role, flag, limit): a whole sentence.
-    Forbidden(String),
+    /// A refusal decided by what the body or the target is (role, flag): a whole sentence, and the gate it belongs to.
+    Forbidden(Box<Refusal>),
+    /// A reseller owns as many accounts as it may.
+    LimitReached {
+        limit: i64,
+    },
+    /// A login with a name or a password that is not right; which of the two is nobody's business.
+    BadCredentials,
     NotFound(Noun),
     Conflict(Conflict),
     /// A queue is full; the same request may succeed later.
@@ -111,7 +121,9 @@ impl fmt::Display for AppError {
             AppError::Invalid(invalid) => write!(f, "{invalid}"),
             AppError::Malformed(text) => write!(f, "the body is not valid JSON: {text}"),
             AppError::FieldForbidden { field, problem } => write!(f, "{field} {problem}"),
-            AppError::Forbidden(text) => f.write_str(text),
+            AppError::Forbidden(refusal) => f.write_str(&refusal.text),
+            AppError::LimitReached { limit } => write!(f, "Account limit reached ({limit})"),
+            AppError::BadCredentials => f.write_str("Invalid credentials"),
             AppError::NotFound(noun) => write!(f, "{} not found", noun.name()),
             AppError::Conflict(conflict) => write!(f, "{conflict}"),
             AppError::Overloaded { retry_after_seconds } => {

@@ -2,6 +2,7 @@
 
 mod secret;
 mod settings;
+pub mod view;
 mod vocabulary;
 
 use std::fmt;

@@ -4,6 +4,8 @@
 pub mod escalation;
 mod gates;
 mod permit;
+mod refusal;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -13,12 +15,15 @@ use std::sync::Arc;
 use super::addresses::AllowList;
 use super::keys::{Grants, KeyId};
 use super::routes::{Entry, Need, Route};
+use super::sessions::SessionFacts;
 use super::time::Timestamp;
 use super::users::{Role, UserId};
 
 #[cfg(test)]
 pub use permit::reseller_for_tests;
-pub use permit::{Actor, Origin, Permit, Rows, operator, setup, system};
+pub use permit::{Actor, Origin, Permit, Rows, logged_in, operator, setup, system};
+pub use refusal::{Refusal, admin_required, api_access_off, cannot_grant, session_required};
+pub use sessions::login;
 
 /// The gates in their order; the first that fails decides status and code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -182,16 +187,24 @@ pub enum Caller {
     Anonymous,
     /// One was sent that opens nothing here.
     Unknown,
+    /// A session token that is not one, or whose session is over.
+    NoSession,
+    /// A session token that has expired.
+    ExpiredSession,
     /// A known identifier with a secret that is not its own.
     WrongSecret(Arc<KeyFacts>),
     Key(Arc<KeyFacts>),
+    /// A person who logged in.
+    Session(Arc<SessionFacts>),
 }
 
 impl Caller {
     pub fn key(&self) -> Option<&KeyFacts> {
         match self {
             Caller::Key(key) | Caller::WrongSecret(key) => Some(key),
-            Caller::Anonymous | Caller::Unknown => None,
+            Caller::Anonymous | Caller::Unknown | Caller::NoSession | Caller::ExpiredSession | Caller::Session(_) => {
+                None
+            }
         }
     }
 }
@@ -239,12 +252,18 @@ pub struct Denial {
     others: Vec<Denied>,
     /// When the limits that fail let the next request through.
     retry_after_seconds: Option<i64>,
+    /// A session was judged and not a key.
+    of_session: bool,
 }
 
 impl Denial {
     /// What an address is told that asked too often without a valid credential.
     pub fn too_many_from_address(retry_after_seconds: i64) -> Self {
         Self { retry_after_seconds: Some(retry_after_seconds), ..only(Gate::Rate) }
+    }
+
+    pub fn is_of_session(&self) -> bool {
+        self.of_session
     }
 
     /// Gates 1-10 passed: from there on a request counts against its key and no longer against its address.
@@ -280,6 +299,9 @@ pub fn evaluate(asked: &Asked<'_>, origin: Arc<Origin>) -> Result<Permit, Denial
         Caller::Anonymous => return Err(only(Gate::Credential)),
         Caller::Unknown => return Err(only(Gate::Key)),
         Caller::WrongSecret(_) => return Err(only(Gate::Secret)),
+        Caller::NoSession => return Err(Denial { of_session: true, ..only(Gate::Key) }),
+        Caller::ExpiredSession => return Err(Denial { of_session: true, ..only(Gate::Expired) }),
+        Caller::Session(session) => return sessions::evaluate(asked.route, session, origin),
         Caller::Key(key) => key,
     };
     if !gates::accepts_style(asked.route, key) {
@@ -302,7 +324,12 @@ pub fn accepted(route: &Route) -> String {
 }
 
 fn only(gate: Gate) -> Denial {
-    Denial { first: Denied { gate, need: None, have: None, fix: None }, others: Vec::new(), retry_after_seconds: None }
+    Denial {
+        first: Denied { gate, need: None, have: None, fix: None },
+        others: Vec::new(),
+        retry_after_seconds: None,
+        of_session: false,
+    }
 }
 
 fn refusal(failing: Vec<Denied>, asked: &Asked<'_>) -> Option<Denial> {
@@ -310,5 +337,5 @@ fn refusal(failing: Vec<Denied>, asked: &Asked<'_>) -> Option<Denial> {
     let first = failing.next()?;
     let rate = asked.route.entry == Entry::Closed;
     let retry_after_seconds = gates::wait_seconds(asked.limits, asked.now).filter(|_| rate);
-    Some(Denial { first, others: failing.collect(), retry_after_seconds })
+    Some(Denial { first, others: failing.collect(), retry_after_seconds, of_session: false })
 }

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use super::error::Invalid;
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
@@ -33,6 +33,12 @@ impl Timestamp {
     /// RFC 3339 in whole seconds with `Z` (contract: "Time, money, sizes").
     pub fn rfc3339(self) -> String {
         self.utc().to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+
+    /// RFC 3339 in whole seconds with the offset of a zone, how the panel surface renders an instant.
+    pub fn rfc3339_in(self, zone: Tz) -> String {
+        let local = self.utc().with_timezone(&zone);
+        local.to_rfc3339_opts(SecondsFormat::Secs, zone == Tz::UTC)
     }
 
     /// An HTTP date (RFC 9110), for `Sunset`.

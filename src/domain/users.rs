@@ -4,7 +4,9 @@ use std::fmt;
 
 use super::error::Invalid;
 use super::features::Flags;
+use super::quotas::Quotas;
 use super::text::is_unseen;
+use super::time::Timestamp;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(pub i64);
@@ -140,12 +142,33 @@ pub struct User {
     pub creator: Option<String>,
     pub package_id: i64,
     pub package: String,
+    /// What the package says, for whoever stands under it.
+    pub package_quotas: Quotas<i64>,
+    pub package_grants: Flags<bool>,
     /// The account's own flags; `None` is inherited.
     pub flags: Flags<Option<bool>>,
     /// What is in force.
     pub effective_flags: Flags<bool>,
+    /// The account's own quotas; `None` is inherited. Only those of an account are ever set.
+    pub quotas: Quotas<Option<i64>>,
+    /// What is in force.
+    pub effective_quotas: Quotas<i64>,
+    pub profile: Profile,
     pub has_password: bool,
-    pub created_at: super::time::Timestamp,
+    pub last_login_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+/// What a billing system keeps with an account.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Profile {
+    pub full_name: Option<String>,
+    pub phone: Option<String>,
+    pub company: Option<String>,
+    /// The billing system's own id.
+    pub billing_id: Option<String>,
+    /// The billing system's own JSON object, as it came.
+    pub metadata: Option<String>,
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub fn insert(tx: &WriteTx<'_>, permit: &Permit, now: Timestamp, change: &Change
             let owner = key.owner.as_ref();
             ("key", owner.map(|owner| owner.id.0), Some(key.id.0), owner.map_or("", |owner| owner.username.as_str()))
         }
+        Actor::Session(session) => ("session", Some(session.user.id.0), None, session.user.username.as_str()),
         Actor::Operator { name } => ("operator", None, None, name.as_str()),
         Actor::Setup { user, name } => ("setup", Some(user.0), None, name.as_str()),
         Actor::System | Actor::Nobody => ("system", None, None, "panel"),

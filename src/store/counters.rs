@@ -62,6 +62,18 @@ pub fn take(tx: &WriteTx<'_>, place: Place) -> Result<(), AppError> {
     Ok(())
 }
 
+const GIVE: &str = "
+    INSERT INTO counters (owner_key, status, expiry_date, subscribers)
+    SELECT ?2, status, expiry_date, subscribers FROM counters WHERE owner_key = ?1
+    ON CONFLICT (owner_key, status, expiry_date) DO UPDATE SET subscribers = subscribers + excluded.subscribers";
+const FORGET_OWNER: &str = "DELETE FROM counters WHERE owner_key = ?1";
+
+/// Counts all subscribers of one owner for another.
+pub fn hand_over(tx: &WriteTx<'_>, from: UserId, to: Option<UserId>) -> Result<(), AppError> {
+    tx.execute(GIVE, (from.0, owner_key(to)))?;
+    tx.execute(FORGET_OWNER, [from.0]).map(|_| ())
+}
+
 /// Counts a subscriber elsewhere.
 pub fn shift(tx: &WriteTx<'_>, from: Place, to: Place) -> Result<(), AppError> {
     if from == to {

@@ -134,16 +134,10 @@ pub fn create(db: &Db, permit: &Permit, new: NewSubscriber) -> Result<actions::s
 
 /// The permit of a new reseller's key, got the way a request gets it.
 pub fn reseller(db: &Db, name: &str) -> Permit {
-    let draft = actions::users::Draft {
-        uid: rand::random(),
-        username: Username::parse("username", name).unwrap(),
-        email: Email::parse("email", &format!("{name}@example.com")).unwrap(),
-        password_hash: "none".to_owned(),
-        role: Role::Reseller,
-        creator: None,
-        package: "default".to_owned(),
-        now: NOW,
-    };
+    let username = Username::parse("username", name).unwrap();
+    let email = Email::parse("email", &format!("{name}@example.com")).unwrap();
+    let draft = actions::users::Draft::new(rand::random(), username, email, "none".to_owned(), NOW);
+    let draft = actions::users::Draft { role: Role::Reseller, ..draft };
     db.write_blocking(move |tx| actions::users::add(tx, &operator(), &draft)).unwrap();
     let draft = KeyDraft::new(name, "API Key", Grants::External(Scope::Delete), NOW);
     let secret = NewSecret::external(&rand::random());

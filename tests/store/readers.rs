@@ -52,7 +52,7 @@ fn a_read_that_fails_or_panics_gives_its_reader_back() {
     let place = Place::new();
     let db = place.open_with(&Options { fast_readers: 1, ..place.options() });
     for _ in 0..3 {
-        let refused: Result<(), _> = db.read(|_| Err(AppError::Forbidden("no".to_owned())));
+        let refused: Result<(), _> = db.read(|_| Err(AppError::Malformed("no".to_owned())));
         assert!(refused.is_err());
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             db.read(|_| -> Result<(), AppError> { panic!("on purpose") })

@@ -17,12 +17,12 @@ fn a_job_that_fails_is_undone_alone() {
     let good = hand_in(&db, |tx| add_service(tx, "good")).unwrap();
     let bad = hand_in(&db, |tx| {
         add_service(tx, "bad")?;
-        Err::<(), _>(AppError::Forbidden("no".to_owned()))
+        Err::<(), _>(AppError::Malformed("no".to_owned()))
     });
     let last = hand_in(&db, |tx| add_service(tx, "last")).unwrap();
     drop(lock);
 
-    assert_eq!(outcome(bad.unwrap()), Err(AppError::Forbidden("no".to_owned())));
+    assert_eq!(outcome(bad.unwrap()), Err(AppError::Malformed("no".to_owned())));
     for write in [first, good, last] {
         outcome(write).unwrap();
     }

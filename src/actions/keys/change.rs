@@ -1,6 +1,6 @@
 //! Changing a key's settings, and giving it a new secret.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{columns, get};
 use crate::actions::audit::{self, Object};
@@ -37,7 +37,7 @@ pub fn update(
         (false, false) => key.disabled_by_admin,
     };
     store::keys::update(tx, permit, id, &settings, disabled_by_admin, now)?;
-    let (before, after) = differences(&columns(&key.settings), &columns(&settings));
+    let (before, after) = audit::changed(columns(&key.settings), columns(&settings));
     let object = Object { action: "keys.update", kind: "key", id: id.0 };
     audit::record(tx, permit, now, object, Some(&before), Some(&after))?;
     get(tx, permit, id)
@@ -78,18 +78,6 @@ fn refuse_revoked(key: &Key) -> Result<(), AppError> {
         return Err(AppError::Conflict(Conflict::InTheWay(text)));
     }
     Ok(())
-}
-
-/// The columns that differ, as they were and as they are.
-fn differences(before: &Value, after: &Value) -> (Value, Value) {
-    let changed = |of: &Value, other: &Value| -> Map<String, Value> {
-        let columns = of.as_object().into_iter().flatten();
-        columns
-            .filter(|(name, value)| other.get(*name) != Some(*value))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
-    };
-    (changed(before, after).into(), changed(after, before).into())
 }
 
 /// Gives a key a new secret. The old one works until its grace is over; those before it end now.

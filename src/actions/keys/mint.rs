@@ -5,8 +5,9 @@ use serde_json::json;
 use super::columns;
 use crate::actions::audit::{self, Object};
 use crate::domain::error::{AppError, Conflict, Invalid};
+use crate::domain::features::Feature;
 use crate::domain::keys::{KeyDraft, KeyId, NewKey, NewSecret, check_expiry};
-use crate::domain::policy::{Permit, escalation};
+use crate::domain::policy::{self, Permit, escalation};
 use crate::store::{self, WriteTx};
 
 /// Stores a key whose secret was made before; the plaintext never comes here. `default_rate`: the configured requests a
@@ -24,8 +25,8 @@ pub fn mint(
     // A reseller mints for its users only once that is built on a surface of its own.
     escalation::may_mint(permit, draft.grants.style(), &owner, false)?;
     draft.grants.check_owner(owner.role)?;
-    if !store::users::may_use_api(tx, owner.id)? {
-        return Err(AppError::Forbidden("API access is disabled for this account".to_owned()));
+    if !owner.effective_flags.get(Feature::Api) {
+        return Err(policy::api_access_off(&owner.username));
     }
     let settings = escalation::fill(permit, draft);
     escalation::check(permit, owner.role, &settings, default_rate)?;
@@ -46,9 +47,16 @@ pub fn mint(
     };
     let id = store::keys::insert(tx, permit, &new)?;
     let mut after = columns(&new.settings);
-    after["style"] = json!(draft.grants.style().as_str());
-    after["owner"] = json!(owner.username);
-    after["display"] = json!(new.display);
-    audit::record(tx, permit, draft.now, Object { action: "keys.create", kind: "key", id: id.0 }, None, Some(&after))?;
+    after.insert("style".to_owned(), json!(draft.grants.style().as_str()));
+    after.insert("owner".to_owned(), json!(owner.username));
+    after.insert("display".to_owned(), json!(new.display));
+    audit::record(
+        tx,
+        permit,
+        draft.now,
+        Object { action: "keys.create", kind: "key", id: id.0 },
+        None,
+        Some(&after.into()),
+    )?;
     Ok(id)
 }

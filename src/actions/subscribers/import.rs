@@ -106,7 +106,10 @@ impl<'a> Check<'a> {
         let known = Known {
             services: store::services::list(tx)?.into_iter().map(|of| (fold(&of.name), of.id)).collect(),
             nas: store::nas::list(tx, permit)?.into_iter().map(|of| (fold(&of.name), of.id)).collect(),
-            users: store::users::list_all(tx)?.into_iter().map(|of| (fold(&of.username), (of.id, of.role))).collect(),
+            users: store::users::list(tx, permit)?
+                .into_iter()
+                .map(|of| (fold(&of.username), (of.id, of.role)))
+                .collect(),
         };
         Ok(Self {
             permit,

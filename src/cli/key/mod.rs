@@ -13,6 +13,7 @@ use super::output::{Outcome, Output, say};
 use crate::actions;
 use crate::app::App;
 use crate::domain::error::{AppError, Invalid};
+use crate::domain::keys::view::View;
 use crate::domain::keys::{self, BillingScope, Grants, Key, Level, Scope};
 use crate::domain::time::{Date, Timestamp};
 
@@ -195,29 +196,7 @@ fn duration_millis(text: &str) -> Option<i64> {
 
 /// A key by the names of the admin surface.
 fn row(key: &Key) -> Value {
-    let settings = &key.settings;
-    let at = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
-    let mut row = json!({
-        "id": key.id.0, "kind": settings.grants.style().as_str(), "owner": key.owner, "name": settings.name,
-        "description": settings.description, "key_prefix": key.display,
-        "is_active": key.revoked_at.is_none() && settings.enabled, "enabled": settings.enabled,
-        "allowed_ips": settings.allowed_ips.to_strings(), "rate_limit_per_minute": settings.rate_per_minute,
-        "rate_limit_per_hour": settings.rate_per_hour, "rate_limit_per_day": settings.rate_per_day,
-        "expires_at": at(settings.expires_at), "revoked_at": at(key.revoked_at), "generation": key.generation,
-        "last_used_at": at(key.last_used_at), "last_used_ip": key.last_used_ip, "created_at": key.created_at.rfc3339(),
-    });
-    match &settings.grants {
-        Grants::External(scope) => row["scopes"] = json!(scope.as_str()),
-        Grants::Panel(_) => row["permissions"] = json!(settings.grants.words()),
-        Grants::Billing { level, .. } => {
-            row["permission_level"] = json!(level.as_str());
-            row["scopes"] = json!(settings.grants.words());
-        }
-    }
-    if let Some(id) = &key.panel_id {
-        row["id"] = json!(id);
-    }
-    row
+    json!(View::from(key))
 }
 
 #[cfg(test)]

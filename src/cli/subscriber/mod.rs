@@ -124,7 +124,7 @@ fn listed(row: &ListedSubscriber, services: &HashMap<ServiceId, &str>) -> Value 
 
 fn detail(tx: &ReadTx<'_>, of: &Subscriber) -> Result<Detail, AppError> {
     let owner = match of.owner {
-        Some(id) => actions::users::list(tx)?.into_iter().find(|user| user.id == id).map(|user| user.username),
+        Some(id) => Some(actions::users::get_by_id(tx, &operator(), id)?.username),
         None => None,
     };
     let nas = match of.nas_id {

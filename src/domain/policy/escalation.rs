@@ -1,7 +1,7 @@
 //! Escalation is impossible: what a key makes or changes may never do more than the key itself (contract: keys.md,
 //! Life cycle beyond the seeds).
 
-use super::{KeyFacts, Permit, Rows};
+use super::{KeyFacts, Permit, Rows, admin_required};
 use crate::domain::error::AppError;
 use crate::domain::keys::{KeyDraft, KeySettings, Style};
 use crate::domain::limits;
@@ -18,7 +18,7 @@ pub fn may_mint(permit: &Permit, style: Style, owner: &User, delegated: bool) ->
     if permit.role() == Role::Admin || (style == Style::Panel && (own || of_its_users)) {
         return Ok(());
     }
-    Err(AppError::Forbidden("Admin access required".to_owned()))
+    Err(admin_required(permit))
 }
 
 /// What a draft asks for, where a field that was left out takes the bounds of the acting key.
@@ -42,7 +42,7 @@ pub fn fill(permit: &Permit, draft: &KeyDraft) -> KeySettings {
 /// limit of its own.
 pub fn check(permit: &Permit, owner: Role, wanted: &KeySettings, default_rate: u32) -> Result<(), AppError> {
     if owner > permit.role() {
-        return Err(AppError::Forbidden("Admin access required".to_owned()));
+        return Err(admin_required(permit));
     }
     let default_rate = limits::default_of(wanted.grants.style(), default_rate);
     let rate = per_minute(wanted.rate_per_minute, default_rate);

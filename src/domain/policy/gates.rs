@@ -35,7 +35,12 @@ pub(super) fn failing(asked: &Asked<'_>, key: &KeyFacts) -> Vec<Denied> {
     }
     match &key.owner {
         None => failing.push(denied(Gate::Owner, "an existing owner", "a deleted one", None)),
-        Some(owner) => owner_gates(owner, &mut failing),
+        Some(owner) => {
+            active_gate(owner, &mut failing);
+            if !owner.api_access {
+                failing.push(no_api_access(&owner.username));
+            }
+        }
     }
     if !key.allowed_ips.allows(asked.ip) {
         let have = asked.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
@@ -52,7 +57,8 @@ pub(super) fn failing(asked: &Asked<'_>, key: &KeyFacts) -> Vec<Denied> {
     failing
 }
 
-fn owner_gates(owner: &OwnerFacts, failing: &mut Vec<Denied>) {
+/// Gate 8: the owner and the reseller above it.
+pub(super) fn active_gate(owner: &OwnerFacts, failing: &mut Vec<Denied>) {
     let mut suspended = |name: &str| {
         let fix = format!("panel user unsuspend {name}");
         failing.push(denied(Gate::OwnerActive, format!("{name} active"), format!("{name} suspended"), Some(fix)));
@@ -64,10 +70,12 @@ fn owner_gates(owner: &OwnerFacts, failing: &mut Vec<Denied>) {
     {
         suspended(&creator.username);
     }
-    if !owner.api_access {
-        let fix = format!("panel user update {} --feature api=on", owner.username);
-        failing.push(denied(Gate::ApiAccess, "can_use_api on", "can_use_api off", Some(fix)));
-    }
+}
+
+/// Gate 9 where it fails, for whoever asks it of an account without a key.
+pub(super) fn no_api_access(username: &str) -> Denied {
+    let fix = format!("panel user update {username} --feature api=on");
+    denied(Gate::ApiAccess, "can_use_api on", "can_use_api off", Some(fix))
 }
 
 fn rate_gate(asked: &Asked<'_>, failing: &mut Vec<Denied>) {
@@ -162,8 +170,13 @@ fn role_gate(route: &Route, key: &KeyFacts, owner: &OwnerFacts, failing: &mut Ve
         _ if owner.role < route.role => route.role,
         _ => return,
     };
-    let fix = format!("panel user update {} --role {needed_role}", owner.username);
-    failing.push(denied(Gate::Role, needed_role.as_str(), owner.role.as_str(), Some(fix)));
+    failing.push(role_too_low(needed_role, owner));
+}
+
+/// Gate 13 where it fails.
+pub(super) fn role_too_low(needed: Role, owner: &OwnerFacts) -> Denied {
+    let fix = format!("panel user update {} --role {needed}", owner.username);
+    denied(Gate::Role, needed.as_str(), owner.role.as_str(), Some(fix))
 }
 
 pub(super) fn accepted(route: &Route) -> String {
@@ -188,6 +201,6 @@ pub(super) fn accepted(route: &Route) -> String {
     }
 }
 
-fn denied(gate: Gate, need: impl Into<String>, have: impl Into<String>, fix: Option<String>) -> Denied {
+pub(super) fn denied(gate: Gate, need: impl Into<String>, have: impl Into<String>, fix: Option<String>) -> Denied {
     Denied { gate, need: Some(need.into()), have: Some(have.into()), fix }
 }

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{KeyFacts, OwnerFacts};
+use crate::domain::sessions::SessionFacts;
+use crate::domain::time::Timestamp;
 use crate::domain::users::{Role, UserId};
 
 /// Where a request came from, for the audit row.
@@ -21,6 +23,8 @@ pub enum Actor {
     /// A stranger on an open route.
     Nobody,
     Key(Arc<KeyFacts>),
+    /// A person who logged in.
+    Session(Arc<SessionFacts>),
     /// Somebody with a shell on the box.
     Operator {
         name: String,
@@ -59,12 +63,12 @@ impl Permit {
     }
 
     pub(super) fn of_key(key: Arc<KeyFacts>, owner: &OwnerFacts, origin: Arc<Origin>) -> Self {
-        let rows = match owner.role {
-            Role::Admin => Rows::All,
-            Role::Reseller => Rows::OfReseller(owner.id),
-            Role::User => Rows::OfUser(owner.id),
-        };
-        Self { role: owner.role, rows, makes_for: None, origin, actor: Actor::Key(key) }
+        Self { role: owner.role, rows: rows_of(owner), makes_for: None, origin, actor: Actor::Key(key) }
+    }
+
+    pub(super) fn of_session(session: Arc<SessionFacts>, origin: Arc<Origin>) -> Self {
+        let (role, rows) = (session.user.role, rows_of(&session.user));
+        Self { role, rows, makes_for: None, origin, actor: Actor::Session(session) }
     }
 
     pub fn actor(&self) -> &Actor {
@@ -75,6 +79,23 @@ impl Permit {
     pub fn key(&self) -> Option<&KeyFacts> {
         match &self.actor {
             Actor::Key(key) => Some(key),
+            Actor::Nobody | Actor::Session(_) | Actor::Operator { .. } | Actor::Setup { .. } | Actor::System => None,
+        }
+    }
+
+    /// The session that acts, where one does.
+    pub fn session(&self) -> Option<&SessionFacts> {
+        match &self.actor {
+            Actor::Session(session) => Some(session),
+            Actor::Nobody | Actor::Key(_) | Actor::Operator { .. } | Actor::Setup { .. } | Actor::System => None,
+        }
+    }
+
+    /// The account that acts, as the gates saw it.
+    pub fn account(&self) -> Option<&OwnerFacts> {
+        match &self.actor {
+            Actor::Key(key) => key.owner.as_ref(),
+            Actor::Session(session) => Some(&session.user),
             Actor::Nobody | Actor::Operator { .. } | Actor::Setup { .. } | Actor::System => None,
         }
     }
@@ -82,9 +103,10 @@ impl Permit {
     /// The user in whose name it is done, where there is one.
     pub fn user(&self) -> Option<UserId> {
         match &self.actor {
-            Actor::Key(key) => key.owner.as_ref().map(|owner| owner.id),
             Actor::Setup { user, .. } => Some(*user),
-            Actor::Nobody | Actor::Operator { .. } | Actor::System => None,
+            Actor::Key(_) | Actor::Session(_) | Actor::Nobody | Actor::Operator { .. } | Actor::System => {
+                self.account().map(|account| account.id)
+            }
         }
     }
 
@@ -123,8 +145,17 @@ impl Permit {
     pub fn idempotency_caller(&self) -> Option<String> {
         match &self.actor {
             Actor::Key(key) => Some(format!("key:{}", key.id)),
+            Actor::Session(session) => Some(format!("user:{}", session.user.id)),
             Actor::Nobody | Actor::Operator { .. } | Actor::Setup { .. } | Actor::System => None,
         }
+    }
+}
+
+fn rows_of(owner: &OwnerFacts) -> Rows {
+    match owner.role {
+        Role::Admin => Rows::All,
+        Role::Reseller => Rows::OfReseller(owner.id),
+        Role::User => Rows::OfUser(owner.id),
     }
 }
 
@@ -157,6 +188,11 @@ pub fn setup(user: UserId, name: &str, origin: Arc<Origin>) -> Permit {
         makes_for: None,
         origin,
     }
+}
+
+/// The permit of whoever has just shown the right password or refresh token.
+pub fn logged_in(account: OwnerFacts, session: i64, at: Timestamp, origin: Arc<Origin>) -> Permit {
+    Permit::of_session(Arc::new(SessionFacts { id: session, user: account, created_at: at }), origin)
 }
 
 /// A reseller's permit without a key behind it, for tests of what only needs its rows.

@@ -44,7 +44,9 @@ fn app(error: &AppError) -> (StatusCode, String) {
         AppError::Invalid(invalid) => (StatusCode::BAD_REQUEST, format!("{}: {}", invalid.field, invalid.problem)),
         AppError::Malformed(_) => (StatusCode::BAD_REQUEST, error.to_string()),
         AppError::FieldForbidden { field, problem } => (StatusCode::FORBIDDEN, format!("{field}: {problem}")),
-        AppError::Forbidden(text) => (StatusCode::FORBIDDEN, text.clone()),
+        AppError::Forbidden(refusal) => (StatusCode::FORBIDDEN, refusal.text.clone()),
+        AppError::LimitReached { .. } => (StatusCode::BAD_REQUEST, error.to_string()),
+        AppError::BadCredentials => (StatusCode::UNAUTHORIZED, error.to_string()),
         AppError::NotFound(noun) => (StatusCode::NOT_FOUND, format!("{} not found", noun.name())),
         AppError::Conflict(Conflict::UsernameTaken { .. }) => {
             (StatusCode::BAD_REQUEST, "Username already exists".to_owned())

@@ -67,7 +67,9 @@ fn app(error: &AppError) -> (StatusCode, &'static str, String) {
             (StatusCode::BAD_REQUEST, "INVALID_JSON", format!("The body is not valid JSON: {text}"))
         }
         AppError::FieldForbidden { .. } => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),
-        AppError::Forbidden(text) => (StatusCode::FORBIDDEN, "FORBIDDEN", text.clone()),
+        AppError::Forbidden(refusal) => (StatusCode::FORBIDDEN, "FORBIDDEN", refusal.text.clone()),
+        AppError::LimitReached { .. } => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),
+        AppError::BadCredentials => (StatusCode::UNAUTHORIZED, "INVALID_API_KEY", error.to_string()),
         AppError::NotFound(noun) => (StatusCode::NOT_FOUND, "NOT_FOUND", format!("{} not found", noun.name())),
         AppError::Conflict(conflict) => (StatusCode::CONFLICT, conflict_code(conflict), error.to_string()),
         AppError::Overloaded { retry_after_seconds } => {

@@ -29,6 +29,7 @@ fn denied(visit: &Visit, denial: &Denial) -> (StatusCode, &'static str, String) 
     let unauthorized = |text: &str| (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", text.to_owned());
     let forbidden = |text: &str| (StatusCode::FORBIDDEN, "FORBIDDEN", text.to_owned());
     match denial.gate() {
+        Gate::Key | Gate::Expired if denial.is_of_session() => unauthorized("Invalid or expired session"),
         Gate::Credential => unauthorized("Missing authorization"),
         Gate::Key | Gate::Secret | Gate::Revoked | Gate::Owner => unauthorized("Invalid API key"),
         Gate::Enabled => unauthorized("API key has been disabled"),
@@ -55,7 +56,9 @@ fn app(error: &AppError) -> (StatusCode, &'static str, String) {
             (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", error.to_string())
         }
         AppError::FieldForbidden { .. } => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),
-        AppError::Forbidden(text) => (StatusCode::FORBIDDEN, "FORBIDDEN", text.clone()),
+        AppError::Forbidden(refusal) => (StatusCode::FORBIDDEN, "FORBIDDEN", refusal.text.clone()),
+        AppError::LimitReached { .. } => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),
+        AppError::BadCredentials => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", error.to_string()),
         AppError::NotFound(noun) => (StatusCode::NOT_FOUND, "NOT_FOUND", format!("{} not found", noun.name())),
         AppError::Conflict(Conflict::IdempotencyKeyReused) => {
             (StatusCode::CONFLICT, "IDEMPOTENCY_CONFLICT", error.to_string())

@@ -6,9 +6,9 @@ use super::{damaged, grants};
 use crate::domain::addresses::AllowList;
 use crate::domain::error::AppError;
 use crate::domain::keys::{KeyId, SecretHash};
-use crate::domain::policy::{CreatorFacts, Generation, KeyFacts, OwnerFacts, Replaced};
+use crate::domain::policy::{Generation, KeyFacts, OwnerFacts, Replaced};
 use crate::domain::time::Timestamp;
-use crate::domain::users::{Role, UserId};
+use crate::store::users::account_at;
 use crate::store::{ReadTx, store_error};
 
 macro_rules! select_facts {
@@ -17,8 +17,8 @@ macro_rules! select_facts {
             "SELECT k.id, k.panel_id, k.display, k.scope, k.permissions, k.level, k.scopes, k.allowed_ips, ",
             "k.rate_per_minute, k.rate_per_hour, k.rate_per_day, k.enabled, k.expires_at, k.revoked_at IS NOT NULL, ",
             "x.generation, x.replaced_at, x.ends_at, ",
-            "u.id, u.username, u.role, u.status, u.deleted_at IS NULL, coalesce(u.can_use_api, p.can_use_api), ",
-            "c.username, c.role, c.status, x.secret_hash ",
+            "u.id, u.username, u.role, u.status, coalesce(u.can_use_api, p.can_use_api), ",
+            "c.username, c.role, c.status, x.secret_hash, u.deleted_at IS NULL ",
             "FROM api_key_secrets x JOIN api_keys k ON k.id = x.key_id JOIN users u ON u.id = k.user_id ",
             "JOIN packages p ON p.id = u.package_id LEFT JOIN users c ON c.id = u.creator_id ",
             $rest
@@ -72,7 +72,7 @@ fn found(
     let mut rows = statement.query(params).map_err(|e| store_error(&e))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(|e| store_error(&e))? {
-        found.push((from_row(row)?, row.get(26).map_err(|e| store_error(&e))?));
+        found.push((from_row(row)?, row.get(25).map_err(|e| store_error(&e))?));
     }
     Ok(found)
 }
@@ -108,24 +108,6 @@ fn from_row(row: &Row<'_>) -> Result<KeyFacts, AppError> {
 }
 
 fn owner(row: &Row<'_>) -> rusqlite::Result<Option<OwnerFacts>> {
-    let exists: bool = row.get(21)?;
-    let role: String = row.get(19)?;
-    let Some(role) = Role::parse(&role).filter(|_| exists) else { return Ok(None) };
-    let suspended = |column| -> rusqlite::Result<bool> { Ok(row.get::<_, String>(column)? != "active") };
-    let creator = match row.get::<_, Option<String>>(23)? {
-        Some(username) => {
-            let role: String = row.get(24)?;
-            let role = Role::parse(&role).unwrap_or(Role::User);
-            Some(CreatorFacts { username, role, suspended: suspended(25)? })
-        }
-        None => None,
-    };
-    Ok(Some(OwnerFacts {
-        id: UserId(row.get(17)?),
-        username: row.get(18)?,
-        role,
-        suspended: suspended(20)?,
-        api_access: row.get(22)?,
-        creator,
-    }))
+    let exists: bool = row.get(26)?;
+    if exists { account_at(row, 17).map(Some) } else { Ok(None) }
 }

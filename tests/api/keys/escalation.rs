@@ -90,16 +90,14 @@ impl House {
             ("ulla", Role::User, "rita"),
             ("vera", Role::User, "admin"),
         ] {
-            let draft = actions::users::Draft {
-                uid: panel::crypto::random::uid().unwrap(),
-                username: panel::domain::users::Username::parse("username", name).unwrap(),
-                email: panel::domain::users::Email::parse("email", &format!("{name}@example.com")).unwrap(),
-                password_hash: "$argon2id$not-a-hash".to_owned(),
-                role,
-                creator: Some(creator.to_owned()),
-                package: "default".to_owned(),
-                now: house.app.now(),
-            };
+            let draft = actions::users::Draft::new(
+                panel::crypto::random::uid().unwrap(),
+                panel::domain::users::Username::parse("username", name).unwrap(),
+                panel::domain::users::Email::parse("email", &format!("{name}@example.com")).unwrap(),
+                "$argon2id$not-a-hash".to_owned(),
+                house.app.now(),
+            );
+            let draft = actions::users::Draft { role, creator: Some(creator.to_owned()), ..draft };
             house.app.db.write_blocking(move |tx| actions::users::add(tx, &operator("test"), &draft)).unwrap();
         }
         house

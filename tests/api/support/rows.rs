@@ -125,17 +125,12 @@ impl TestApp {
     }
 
     pub fn user(&self, name: &str, role: Role, creator: Option<&str>) -> i64 {
-        let draft = Draft {
-            uid: random::uid().unwrap(),
-            username: Username::parse("username", name).unwrap(),
-            email: Email::parse("email", &format!("{name}@example.com")).unwrap(),
-            password_hash: "$argon2id$not-a-hash".to_owned(),
-            role,
-            creator: creator.map(str::to_owned),
-            package: "default".to_owned(),
-            now: self.panel.now(),
-        };
-        self.write(move |tx| actions::users::add(tx, &operator("test"), &draft)).unwrap().0
+        let email = Email::parse("email", &format!("{name}@example.com")).unwrap();
+        let username = Username::parse("username", name).unwrap();
+        let hash = "$argon2id$not-a-hash".to_owned();
+        let draft = Draft::new(random::uid().unwrap(), username, email, hash, self.panel.now());
+        let draft = Draft { role, creator: creator.map(str::to_owned), ..draft };
+        self.write(move |tx| actions::users::add(tx, &operator("test"), &draft)).unwrap().id.0
     }
 
     pub fn reseller(&self, name: &str) -> i64 {

@@ -1,0 +1,229 @@
+//! Logging in and out: the ladder of failed logins, sessions of both surfaces, refresh tokens.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::audit::{self, Object};
+use crate::domain::addresses::per_ip_bucket;
+use crate::domain::error::{AppError, Noun};
+use crate::domain::keys::hash_of;
+use crate::domain::policy::{self, Caller, Origin, OwnerFacts, Permit};
+use crate::domain::sessions::{
+    Audience, NewSession, PANEL_SESSION_MILLIS, PANEL_TOKEN_MILLIS, REFRESH_MILLIS, REPLAY_GRACE_MILLIS, Session,
+};
+use crate::domain::time::Timestamp;
+use crate::domain::users::{Role, UserId, fold};
+use crate::store::login_attempts::{self, ALL};
+use crate::store::{self, ReadTx, WriteTx};
+
+/// Names longer than any of ours are one and the same nobody.
+const LONGEST_NAME: usize = 254;
+
+/// Where somebody tries to log in.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// As typed: username or e-mail address.
+    pub name: String,
+    pub ip: Option<IpAddr>,
+    pub now: Timestamp,
+}
+
+impl Door {
+    /// The form in which failures of this name are counted.
+    fn name_key(&self) -> String {
+        fold(&self.name.chars().take(LONGEST_NAME).collect::<String>())
+    }
+
+    fn ip_key(&self) -> String {
+        self.ip.map_or_else(|| "unknown".to_owned(), |ip| per_ip_bucket(ip).to_string())
+    }
+}
+
+/// What the database knows before the password is looked at.
+pub struct Known {
+    pub login: Option<store::users::Login>,
+    /// Too many failures of this name from this address.
+    pub wait_seconds: Option<i64>,
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Known").field("wait_seconds", &self.wait_seconds).finish_non_exhaustive()
+    }
+}
+
+pub fn look_up(tx: &ReadTx<'_>, door: &Door) -> Result<Known, AppError> {
+    let attempts = login_attempts::find(tx, &door.name_key(), &door.ip_key())?;
+    Ok(Known { login: store::users::find_login(tx, &door.name)?, wait_seconds: attempts.wait_seconds(door.now) })
+}
+
+/// Counts a failure, of a name that exists and of one that does not alike.
+pub fn fail(tx: &WriteTx<'_>, door: &Door) -> Result<(), AppError> {
+    let (name, ip) = (door.name_key(), door.ip_key());
+    let all = login_attempts::find(tx, &name, ALL)?.plus_one(None, door.now);
+    let one = login_attempts::find(tx, &name, &ip)?.plus_one(Some(all), door.now);
+    login_attempts::store(tx, &name, ALL, all)?;
+    login_attempts::store(tx, &name, &ip, one)
+}
+
+/// The tokens of a session, made outside the transaction; only their hashes come here.
+#[derive(Debug, Clone, Copy)]
+pub struct Tokens {
+    pub id_hash: [u8; 32],
+    /// Of an admin session that can be refreshed.
+    pub refresh_hash: Option<[u8; 32]>,
+}
+
+/// A login whose password was right.
+pub struct Login {
+    pub door: Door,
+    pub verified: store::users::Login,
+    pub audience: Audience,
+    /// The least role that may log in here.
+    pub least: Role,
+    pub tokens: Tokens,
+    /// How long the session lasts if nothing renews it, in milliseconds.
+    pub lives: i64,
+    pub user_agent: Option<String>,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("door", &self.door).field("audience", &self.audience).finish_non_exhaustive()
+    }
+}
+
+/// Opens a session. What was verified must still be so.
+pub fn open(tx: &WriteTx<'_>, login: &Login, origin: &Arc<Origin>) -> Result<OwnerFacts, AppError> {
+    let (door, now) = (&login.door, login.door.now);
+    let known = store::users::find_login(tx, &door.name)?.filter(|known| {
+        known.account.id == login.verified.account.id && known.password_hash == login.verified.password_hash
+    });
+    let account = known.ok_or(AppError::BadCredentials)?.account;
+    policy::login(login.least, &account).map_err(|_| AppError::BadCredentials)?;
+    let new = NewSession {
+        user: account.id,
+        audience: login.audience,
+        id_hash: login.tokens.id_hash,
+        ip: door.ip.map(|ip| ip.to_string()),
+        user_agent: login.user_agent.clone(),
+        now,
+        expires_at: now.plus_millis(login.lives),
+    };
+    let id = store::sessions::insert(tx, &new)?;
+    if let Some(hash) = &login.tokens.refresh_hash {
+        store::sessions::insert_refresh(tx, id, hash, now, now.plus_millis(REFRESH_MILLIS))?;
+    }
+    login_attempts::forget(tx, &door.name_key(), &door.ip_key())?;
+    store::users::set_last_login(tx, account.id, now)?;
+    let permit = policy::logged_in(account.clone(), id, now, Arc::clone(origin));
+    let after = json!({"username": account.username, "audience": login.audience.as_str()});
+    audit::record(tx, &permit, now, Object { action: "auth.login", kind: "session", id }, None, Some(&after))?;
+    Ok(account)
+}
+
+/// Recognises the session of a token whose signature was right.
+pub fn verify(tx: &ReadTx<'_>, session_id: &[u8], audience: Audience, now: Timestamp) -> Result<Caller, AppError> {
+    let found = store::sessions::find_facts(tx, &hash_of(session_id), audience, now)?;
+    Ok(found.map_or(Caller::NoSession, |facts| Caller::Session(Arc::new(facts))))
+}
+
+/// Gives the acting session of the panel surface another token; the one before it is dead. Answers when it expires.
+pub fn renew(tx: &WriteTx<'_>, permit: &Permit, id_hash: &[u8; 32], now: Timestamp) -> Result<Timestamp, AppError> {
+    let session = permit.session().ok_or_else(policy::session_required)?;
+    let end = session.created_at.plus_millis(PANEL_SESSION_MILLIS);
+    let expires_at = now.plus_millis(PANEL_TOKEN_MILLIS).min(end);
+    tx.unaudited("a session goes on");
+    if expires_at <= now || !store::sessions::renew(tx, permit, session.id, id_hash, now, expires_at)? {
+        return Err(AppError::NotFound(Noun::Session));
+    }
+    Ok(expires_at)
+}
+
+/// Ends the acting session.
+pub fn close(tx: &WriteTx<'_>, permit: &Permit, now: Timestamp) -> Result<(), AppError> {
+    let session = permit.session().ok_or_else(policy::session_required)?;
+    store::sessions::revoke(tx, permit, session.user.id, session.id, now)?;
+    let object = Object { action: "auth.logout", kind: "session", id: session.id };
+    audit::record(tx, permit, now, object, None, None)
+}
+
+/// What came of a refresh token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refreshed {
+    Session(OwnerFacts),
+    /// No living session is behind it.
+    Refused,
+}
+
+/// Trades a refresh token for the next one. One that was traded before and comes back late was stolen from one of its
+/// two holders: every session of the user ends (contract: admin.md).
+pub fn refresh(
+    tx: &WriteTx<'_>,
+    presented: &[u8; 32],
+    next: &[u8; 32],
+    origin: &Arc<Origin>,
+    now: Timestamp,
+) -> Result<Refreshed, AppError> {
+    tx.unaudited("a session goes on");
+    let Some(token) = store::sessions::find_refresh(tx, presented)? else { return Ok(Refreshed::Refused) };
+    if token.session_is_over || token.expires_at <= now {
+        return Ok(Refreshed::Refused);
+    }
+    let Some(facts) = store::sessions::find_facts(tx, &token.id_hash, Audience::Admin, now)? else {
+        return Ok(Refreshed::Refused);
+    };
+    if let Some(rotated_at) = token.rotated_at {
+        if now.millis().saturating_sub(rotated_at.millis()) >= REPLAY_GRACE_MILLIS {
+            let permit = policy::logged_in(facts.user, facts.id, now, Arc::clone(origin));
+            end_family(tx, &permit, token.user, now)?;
+        }
+        return Ok(Refreshed::Refused);
+    }
+    if policy::login(Role::Reseller, &facts.user).is_err() {
+        return Ok(Refreshed::Refused);
+    }
+    let expires_at = now.plus_millis(REFRESH_MILLIS);
+    store::sessions::rotate_refresh(tx, presented, now)?;
+    store::sessions::insert_refresh(tx, facts.id, next, now, expires_at)?;
+    store::sessions::extend(tx, facts.id, now, expires_at)?;
+    Ok(Refreshed::Session(facts.user))
+}
+
+fn end_family(tx: &WriteTx<'_>, permit: &Permit, user: UserId, now: Timestamp) -> Result<(), AppError> {
+    let ended = store::sessions::revoke_all(tx, permit, user, None, now)?;
+    let after = json!({"why": "a refresh token was used twice", "sessions": ended});
+    let object = Object { action: "sessions.revoke_all", kind: "user", id: user.0 };
+    audit::record(tx, permit, now, object, None, Some(&after))
+}
+
+/// The living sessions of whoever acts, newest first.
+pub fn list(tx: &ReadTx<'_>, permit: &Permit, now: Timestamp) -> Result<Vec<Session>, AppError> {
+    permit.user().map_or_else(|| Ok(Vec::new()), |user| store::sessions::list(tx, user, now))
+}
+
+pub fn get(tx: &ReadTx<'_>, permit: &Permit, id: i64, now: Timestamp) -> Result<Session, AppError> {
+    let user = permit.user().ok_or(AppError::NotFound(Noun::Session))?;
+    store::sessions::find(tx, user, id, now)?.ok_or(AppError::NotFound(Noun::Session))
+}
+
+/// Ends one of the sessions of whoever acts.
+pub fn end(tx: &WriteTx<'_>, permit: &Permit, id: i64, now: Timestamp) -> Result<(), AppError> {
+    let user = permit.user().ok_or(AppError::NotFound(Noun::Session))?;
+    if !store::sessions::revoke(tx, permit, user, id, now)? {
+        return Err(AppError::NotFound(Noun::Session));
+    }
+    audit::record(tx, permit, now, Object { action: "sessions.delete", kind: "session", id }, None, None)
+}
+
+/// Ends all sessions of whoever acts but the one it acts in. Gives how many there were.
+pub fn end_others(tx: &WriteTx<'_>, permit: &Permit, now: Timestamp) -> Result<usize, AppError> {
+    let session = permit.session().ok_or_else(policy::session_required)?;
+    let ended = store::sessions::revoke_all(tx, permit, session.user.id, Some(session.id), now)?;
+    let object = Object { action: "sessions.delete_all", kind: "user", id: session.user.id.0 };
+    audit::record(tx, permit, now, object, None, Some(&json!({"sessions": ended})))?;
+    Ok(ended)
+}
