@@ -249,7 +249,7 @@ pub struct Denied {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
     first: Denied,
-    others: Vec<Denied>,
+    others: Box<[Denied]>,
     /// When the limits that fail let the next request through.
     retry_after_seconds: Option<i64>,
     /// A session was judged and not a key.
@@ -326,7 +326,7 @@ pub fn accepted(route: &Route) -> String {
 fn only(gate: Gate) -> Denial {
     Denial {
         first: Denied { gate, need: None, have: None, fix: None },
-        others: Vec::new(),
+        others: Box::default(),
         retry_after_seconds: None,
         of_session: false,
     }
