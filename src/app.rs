@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 
 use crate::actions;
 use crate::config::{self, Config};
-use crate::crypto::{Hasher, KeyFile, KeyFileError, Sealer, random};
+use crate::crypto::{Hasher, KeyFile, KeyFileError, Sealer, Signer, random};
 use crate::domain::error::AppError;
 use crate::domain::keys::KeyId;
 use crate::domain::time::{Date, Timestamp};
@@ -96,6 +96,7 @@ pub struct App {
     pub config: Config,
     pub db: Db,
     pub sealer: Sealer,
+    pub signer: Signer,
     pub hasher: Hasher,
     pub clock: Clock,
 }
@@ -115,12 +116,12 @@ impl App {
             slow_readers: 4,
             queue: store::QUEUE,
         })?;
-        let sealer = open_sealer(&db, &store::key_file_path(path))?;
+        let (sealer, signer) = open_key_file(&db, &store::key_file_path(path))?;
         if !db.read(actions::bootstrap::is_done)? {
             let (uid, now) = (random::uid()?, clock.now());
             db.write_blocking(move |tx| actions::bootstrap::run(tx, uid, now))?;
         }
-        Ok(Self { config, db, sealer, hasher: Hasher::start(), clock })
+        Ok(Self { config, db, sealer, signer, hasher: Hasher::start(), clock })
     }
 
     pub fn now(&self) -> Timestamp {
@@ -138,19 +139,16 @@ impl App {
 
 /// A database remembers a constant sealed with its key file. One without it is being made right now, by this process or
 /// by one that started at the same moment: whoever comes second finds the first one's file and constant.
-fn open_sealer(db: &Db, path: &Path) -> Result<Sealer, AppOpenError> {
+fn open_key_file(db: &Db, path: &Path) -> Result<(Sealer, Signer), AppOpenError> {
     let known = db.read(store::meta::find_key_check)?;
-    let sealer = match known {
-        Some(_) => Sealer::new(&KeyFile::open(path)?),
-        None => {
-            let sealer = Sealer::new(&KeyFile::open_or_create(path)?);
-            let check = sealer.seal_check()?;
-            db.write_blocking(move |tx| store::meta::insert_key_check(tx, &check))?;
-            sealer
-        }
-    };
+    let key_file = if known.is_some() { KeyFile::open(path)? } else { KeyFile::open_or_create(path)? };
+    let sealer = Sealer::new(&key_file);
+    if known.is_none() {
+        let check = sealer.seal_check()?;
+        db.write_blocking(move |tx| store::meta::insert_key_check(tx, &check))?;
+    }
     match db.read(store::meta::find_key_check)? {
-        Some(check) if sealer.opens_check(&check) => Ok(sealer),
+        Some(check) if sealer.opens_check(&check) => Ok((sealer, Signer::new(&key_file))),
         _ => Err(AppOpenError::WrongKeyFile { key_file: path.to_owned() }),
     }
 }

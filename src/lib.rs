@@ -1,6 +1,7 @@
 //! `panel`: the control panel of a small ISP in one binary and one SQLite file. The rooms, in reading order:
 //! `domain` (what the business is), `store` (the database), `crypto` (what needs a secret), `actions` (what somebody can
-//! do), `http` (the network's door), `cli` (the operator's door), `jobs` (what runs by the clock), `config` (settings).
+//! do), `http` (the network's door), `cli` (the operator's door), `jobs` (what runs by the clock), `integrations` (what is
+//! written out for other systems), `config` (settings).
 
 pub mod actions;
 pub mod app;
@@ -10,6 +11,7 @@ pub mod crypto;
 pub mod domain;
 pub mod health;
 pub mod http;
+pub mod integrations;
 pub mod jobs;
 pub mod limits;
 pub mod store;

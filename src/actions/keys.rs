@@ -13,11 +13,13 @@ use subtle::ConstantTimeEq;
 
 use super::audit::{self, Object};
 use crate::domain::error::{AppError, Conflict, Noun};
+use crate::domain::features::Feature;
 use crate::domain::keys::{self, Grants, Key, KeyId, KeySettings, Style};
 use crate::domain::limits::Count;
-use crate::domain::policy::{Caller, Generation, Permit, Rows};
+use crate::domain::policy::{Caller, Generation, Permit, Rows, escalation};
+use crate::domain::sessions::Audience;
 use crate::domain::time::Timestamp;
-use crate::domain::users::Role;
+use crate::domain::users::{Role, User};
 use crate::store::keys::Reference;
 use crate::store::{self, ReadTx, WriteTx};
 
@@ -36,6 +38,8 @@ pub enum Credential<'a> {
         key: &'a [u8],
         secret: &'a [u8],
     },
+    /// The token of a session.
+    Session(&'a [u8], Audience),
     /// Something that no key of this surface looks like.
     Foreign,
 }
@@ -46,15 +50,18 @@ impl fmt::Debug for Credential<'_> {
             Credential::Absent => "Absent",
             Credential::Whole(_) => "Whole(…)",
             Credential::Pair { .. } => "Pair(…)",
+            Credential::Session(..) => "Session(…)",
             Credential::Foreign => "Foreign",
         })
     }
 }
 
-/// Recognises a credential. Whether it may do anything is the evaluator's question.
+/// Recognises a key. Whether it may do anything is the evaluator's question.
 pub fn verify(tx: &ReadTx<'_>, credential: &Credential<'_>) -> Result<Caller, AppError> {
     match credential {
         Credential::Absent => Ok(Caller::Anonymous),
+        // Its signature is looked at before the database is.
+        Credential::Session(..) => Ok(Caller::NoSession),
         Credential::Foreign => Ok(Caller::Unknown),
         Credential::Whole(presented) => {
             let found = store::keys::find_facts(tx, &keys::hash_of(presented))?;
@@ -126,8 +133,36 @@ pub fn resolve(tx: &ReadTx<'_>, reference: &str) -> Result<Key, AppError> {
     }
 }
 
+/// The panel keys of a user that are not deleted.
+pub fn list_of_user(tx: &ReadTx<'_>, owner: &User) -> Result<Vec<Key>, AppError> {
+    store::keys::list_of_user(tx, owner.id, Style::Panel)
+}
+
+/// A user's panel key by its id of 16 hex digits; one that was deleted is found too.
+pub fn get_of_user(tx: &ReadTx<'_>, permit: &Permit, username: &str, panel_id: &str) -> Result<Key, AppError> {
+    let owner = super::users::get(tx, permit, username)?;
+    let found = store::keys::list_by_reference(tx, &Reference::PanelId(panel_id))?.pop();
+    found.filter(|key| key.owner_id == owner.id).ok_or(AppError::NotFound(Noun::Key))
+}
+
+/// The user whose panel keys the caller may mint and change: an admin's anybody, else its own, and a reseller's users where
+/// that is delegated (contract: keys.md, Delegation).
+pub fn managed_owner(tx: &ReadTx<'_>, permit: &Permit, username: &str, delegation: bool) -> Result<User, AppError> {
+    let owner = super::users::get(tx, permit, username)?;
+    may_mint(tx, permit, Style::Panel, &owner, delegation)?;
+    Ok(owner)
+}
+
+fn may_mint(tx: &ReadTx<'_>, permit: &Permit, style: Style, owner: &User, delegation: bool) -> Result<(), AppError> {
+    let lever = match permit.rows() {
+        Rows::OfReseller(_) if delegation => super::resellers::may_grant(tx, permit, Feature::Api)?,
+        _ => false,
+    };
+    escalation::may_mint(permit, style, owner, lever)
+}
+
 /// The key of an id, where the caller may see it: its own, those of its users, or all.
-fn get(tx: &ReadTx<'_>, permit: &Permit, id: KeyId) -> Result<Key, AppError> {
+pub fn get(tx: &ReadTx<'_>, permit: &Permit, id: KeyId) -> Result<Key, AppError> {
     let found = store::keys::list_by_reference(tx, &Reference::Id(id.0))?.pop();
     let visible = found.filter(|key| match permit.rows() {
         Rows::All => true,

@@ -3,7 +3,7 @@
 use super::audit::{self, Object};
 use super::users;
 use crate::domain::error::{AppError, Noun};
-use crate::domain::features::Flags;
+use crate::domain::features::{Feature, Flags};
 use crate::domain::policy::Permit;
 use crate::domain::quotas::Quotas;
 use crate::domain::resellers::Reseller;
@@ -30,6 +30,12 @@ fn of(tx: &ReadTx<'_>, user: User) -> Result<Reseller, AppError> {
 pub fn users_of(tx: &ReadTx<'_>, permit: &Permit, username: &str) -> Result<Vec<User>, AppError> {
     let reseller = get(tx, permit, username)?;
     store::users::list_under(tx, permit, reseller.user.id)
+}
+
+/// Whether the reseller that acts may switch a flag on for its users.
+pub fn may_grant(tx: &ReadTx<'_>, permit: &Permit, feature: Feature) -> Result<bool, AppError> {
+    let Some(me) = permit.account() else { return Ok(false) };
+    Ok(get(tx, permit, &me.username)?.grants.get(feature))
 }
 
 /// What an update asks for; `None` leaves it, `Some(None)` goes back to the package's value.

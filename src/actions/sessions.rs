@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::audit::{self, Object};
+use super::users;
 use crate::domain::addresses::per_ip_bucket;
 use crate::domain::error::{AppError, Noun};
 use crate::domain::keys::hash_of;
@@ -15,7 +16,7 @@ use crate::domain::sessions::{
     Audience, NewSession, PANEL_SESSION_MILLIS, PANEL_TOKEN_MILLIS, REFRESH_MILLIS, REPLAY_GRACE_MILLIS, Session,
 };
 use crate::domain::time::Timestamp;
-use crate::domain::users::{Role, UserId, fold};
+use crate::domain::users::{Role, User, UserId, fold};
 use crate::store::login_attempts::{self, ALL};
 use crate::store::{self, ReadTx, WriteTx};
 
@@ -97,7 +98,7 @@ impl fmt::Debug for Login {
 }
 
 /// Opens a session. What was verified must still be so.
-pub fn open(tx: &WriteTx<'_>, login: &Login, origin: &Arc<Origin>) -> Result<OwnerFacts, AppError> {
+pub fn open(tx: &WriteTx<'_>, login: &Login, origin: &Arc<Origin>) -> Result<User, AppError> {
     let (door, now) = (&login.door, login.door.now);
     let known = store::users::find_login(tx, &door.name)?.filter(|known| {
         known.account.id == login.verified.account.id && known.password_hash == login.verified.password_hash
@@ -122,7 +123,7 @@ pub fn open(tx: &WriteTx<'_>, login: &Login, origin: &Arc<Origin>) -> Result<Own
     let permit = policy::logged_in(account.clone(), id, now, Arc::clone(origin));
     let after = json!({"username": account.username, "audience": login.audience.as_str()});
     audit::record(tx, &permit, now, Object { action: "auth.login", kind: "session", id }, None, Some(&after))?;
-    Ok(account)
+    users::get_by_id(tx, &permit, account.id)
 }
 
 /// Recognises the session of a token whose signature was right.
@@ -151,46 +152,40 @@ pub fn close(tx: &WriteTx<'_>, permit: &Permit, now: Timestamp) -> Result<(), Ap
     audit::record(tx, permit, now, object, None, None)
 }
 
-/// What came of a refresh token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refreshed {
-    Session(OwnerFacts),
-    /// No living session is behind it.
-    Refused,
-}
-
 /// Trades a refresh token for the next one. One that was traded before and comes back late was stolen from one of its
-/// two holders: every session of the user ends (contract: admin.md).
+/// two holders: every session of the user ends (contract: admin.md). `None`: no living session is behind it.
 pub fn refresh(
     tx: &WriteTx<'_>,
     presented: &[u8; 32],
     next: &[u8; 32],
     origin: &Arc<Origin>,
     now: Timestamp,
-) -> Result<Refreshed, AppError> {
+) -> Result<Option<(OwnerFacts, User)>, AppError> {
     tx.unaudited("a session goes on");
-    let Some(token) = store::sessions::find_refresh(tx, presented)? else { return Ok(Refreshed::Refused) };
+    let Some(token) = store::sessions::find_refresh(tx, presented)? else { return Ok(None) };
     if token.session_is_over || token.expires_at <= now {
-        return Ok(Refreshed::Refused);
+        return Ok(None);
     }
     let Some(facts) = store::sessions::find_facts(tx, &token.id_hash, Audience::Admin, now)? else {
-        return Ok(Refreshed::Refused);
+        return Ok(None);
     };
     if let Some(rotated_at) = token.rotated_at {
         if now.millis().saturating_sub(rotated_at.millis()) >= REPLAY_GRACE_MILLIS {
             let permit = policy::logged_in(facts.user, facts.id, now, Arc::clone(origin));
             end_family(tx, &permit, token.user, now)?;
         }
-        return Ok(Refreshed::Refused);
+        return Ok(None);
     }
     if policy::login(Role::Reseller, &facts.user).is_err() {
-        return Ok(Refreshed::Refused);
+        return Ok(None);
     }
     let expires_at = now.plus_millis(REFRESH_MILLIS);
     store::sessions::rotate_refresh(tx, presented, now)?;
     store::sessions::insert_refresh(tx, facts.id, next, now, expires_at)?;
     store::sessions::extend(tx, facts.id, now, expires_at)?;
-    Ok(Refreshed::Session(facts.user))
+    let user =
+        users::get_by_id(tx, &policy::logged_in(facts.user.clone(), facts.id, now, Arc::clone(origin)), facts.user.id)?;
+    Ok(Some((facts.user, user)))
 }
 
 fn end_family(tx: &WriteTx<'_>, permit: &Permit, user: UserId, now: Timestamp) -> Result<(), AppError> {

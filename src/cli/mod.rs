@@ -3,6 +3,7 @@
 mod admin;
 mod config;
 mod healthcheck;
+mod integration;
 mod key;
 mod nas;
 mod output;
@@ -47,7 +48,6 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one of them is made, once")]
 enum Command {
     /// Start the server.
     Serve,
@@ -56,6 +56,9 @@ enum Command {
     Config(config::Command),
     /// Ask the running server how it is; exit 0 means healthy.
     Healthcheck,
+    /// What other systems need to work with this panel.
+    #[command(subcommand)]
+    Integration(integration::Command),
     #[command(flatten)]
     OnApp(OnApp),
 }
@@ -113,6 +116,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Serve => serve::run(loaded.config),
         Command::Config(command) => config::run(output, &loaded.settings, &command),
         Command::Healthcheck => healthcheck::run(&loaded.config),
+        Command::Integration(command) => integration::run(output, &command),
         Command::OnApp(command) => {
             owner::become_owner(&loaded.config.database.path)?;
             let app =
@@ -140,7 +144,7 @@ pub fn carry_out(app: &App, line: &str) -> Outcome {
     let wrong = |why: String| Failure::new(why, "panel --help says what there is.");
     match Cli::try_parse_from(line.split(' ')).map_err(|error| wrong(error.to_string()))?.command {
         Command::OnApp(command) => on_app(app, Output { json: true, yes: true }, command),
-        Command::Serve | Command::Config(_) | Command::Healthcheck => {
+        Command::Serve | Command::Config(_) | Command::Healthcheck | Command::Integration(_) => {
             Err(wrong("not a command on an open database".to_owned()))
         }
     }

@@ -5,7 +5,9 @@ pub mod key_file;
 mod phc;
 pub mod random;
 pub mod sealer;
+pub mod signer;
 
 pub use hasher::Hasher;
 pub use key_file::{KeyFile, KeyFileError};
 pub use sealer::Sealer;
+pub use signer::Signer;

@@ -4,7 +4,9 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use secrecy::SecretString;
 
+use crate::domain::encoding::hex;
 use crate::domain::error::AppError;
+use crate::domain::keys::{NewSecret, Style};
 
 /// 31 letters and digits of which no two look alike: no `i`, `l`, `o`, `0`, `1`.
 const READABLE: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
@@ -25,6 +27,28 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], AppError> {
 /// What a row with sealed columns is bound to, see [`crate::crypto::Sealer`].
 pub fn uid() -> Result<[u8; 16], AppError> {
     bytes()
+}
+
+/// A new key's secret, in the form of its style.
+pub fn secret(style: Style) -> Result<NewSecret, AppError> {
+    Ok(match style {
+        Style::External => NewSecret::external(&bytes()?),
+        Style::Panel => NewSecret::panel(&bytes()?),
+        Style::Billing => NewSecret::billing(&bytes()?, &bytes()?),
+    })
+}
+
+/// The secret that replaces another; a billing key's identifier stays.
+pub fn next_secret(style: Style) -> Result<NewSecret, AppError> {
+    match style {
+        Style::Billing => Ok(NewSecret::billing_secret(&bytes()?)),
+        Style::External | Style::Panel => secret(style),
+    }
+}
+
+/// A panel key's id in URLs: 16 hex digits.
+pub fn panel_id() -> Result<String, AppError> {
+    Ok(hex(&bytes::<8>()?))
 }
 
 /// A password to be read from a screen and typed: `k7wqm-3nfzt-xc9ha-p4ved`, 99 bits. It passes `Password::parse`.

@@ -214,6 +214,28 @@ pub enum Peer {
     UnixSocket,
 }
 
+impl Peer {
+    /// Whether what it says of others is believed.
+    pub fn is_trusted(self, trusted: &[IpNet]) -> bool {
+        match self {
+            Peer::Ip(ip) => is_among(ip.to_canonical(), trusted),
+            Peer::UnixSocket => true,
+        }
+    }
+
+    /// The connection does not leave the machine.
+    pub fn is_loopback(self) -> bool {
+        match self {
+            Peer::Ip(ip) => ip.to_canonical().is_loopback(),
+            Peer::UnixSocket => true,
+        }
+    }
+}
+
+fn is_among(ip: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| canonical(*network).contains(&ip))
+}
+
 /// The client's address (keys.md, "Order and meaning"), never IPv4-mapped. `lines` are the values of `header` in the order they arrived.
 ///
 /// An untrusted peer is the client and the header is not read. Behind a trusted peer the hops are walked from the right, which trusted
@@ -225,7 +247,7 @@ pub fn client_ip<'a>(
     lines: impl DoubleEndedIterator<Item = &'a [u8]>,
     header: ForwardingHeader,
 ) -> Option<IpAddr> {
-    let is_trusted = |ip: IpAddr| trusted.iter().any(|network| canonical(*network).contains(&ip));
+    let is_trusted = |ip: IpAddr| is_among(ip, trusted);
     if let Peer::Ip(ip) = peer {
         let ip = ip.to_canonical();
         if !is_trusted(ip) {

@@ -8,6 +8,7 @@ mod refusal;
 mod sessions;
 #[cfg(test)]
 mod tests;
+pub mod verdict;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use super::users::{Role, UserId};
 pub use permit::reseller_for_tests;
 pub use permit::{Actor, Origin, Permit, Rows, logged_in, operator, setup, system};
 pub use refusal::{Refusal, admin_required, api_access_off, cannot_grant, session_required};
-pub use sessions::login;
+pub use sessions::{login, no_session, session_over};
 
 /// The gates in their order; the first that fails decides status and code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -299,8 +300,8 @@ pub fn evaluate(asked: &Asked<'_>, origin: Arc<Origin>) -> Result<Permit, Denial
         Caller::Anonymous => return Err(only(Gate::Credential)),
         Caller::Unknown => return Err(only(Gate::Key)),
         Caller::WrongSecret(_) => return Err(only(Gate::Secret)),
-        Caller::NoSession => return Err(Denial { of_session: true, ..only(Gate::Key) }),
-        Caller::ExpiredSession => return Err(Denial { of_session: true, ..only(Gate::Expired) }),
+        Caller::NoSession => return Err(no_session()),
+        Caller::ExpiredSession => return Err(session_over()),
         Caller::Session(session) => return sessions::evaluate(asked.route, session, origin),
         Caller::Key(key) => key,
     };

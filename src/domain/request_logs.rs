@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+use serde_json::Value;
+
 use super::keys::KeyId;
 use super::time::Timestamp;
 
@@ -20,4 +23,36 @@ pub struct RequestLog {
     pub ip: Option<String>,
     pub latency_us: i64,
     pub request_id: String,
+}
+
+/// A row as the admin surface and the command line show it.
+#[derive(Debug, Clone, Serialize)]
+pub struct View<'a> {
+    pub timestamp: String,
+    pub method: &'a str,
+    pub path: &'a str,
+    pub status_code: u16,
+    pub ip: Option<&'a str>,
+    /// With three decimals.
+    pub latency_ms: Value,
+    pub gate: Option<&'a str>,
+    pub generation: i64,
+    pub request_id: &'a str,
+}
+
+impl<'a> From<&'a RequestLog> for View<'a> {
+    fn from(log: &'a RequestLog) -> Self {
+        let micros = log.latency_us;
+        Self {
+            timestamp: log.at.rfc3339(),
+            method: &log.method,
+            path: &log.path,
+            status_code: log.status,
+            ip: log.ip.as_deref(),
+            latency_ms: format!("{}.{:03}", micros / 1000, micros % 1000).parse().unwrap_or_default(),
+            gate: log.gate.as_deref(),
+            generation: log.generation,
+            request_id: &log.request_id,
+        }
+    }
 }

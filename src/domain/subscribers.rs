@@ -5,7 +5,7 @@ use std::fmt;
 use super::error::Invalid;
 use super::money::Money;
 use super::services::ServiceId;
-use super::text::is_unseen;
+use super::text::{is_unseen, line};
 use super::time::{Date, Timestamp};
 use super::users::{UserId, fold};
 
@@ -85,14 +85,6 @@ impl Login {
     pub fn key(&self) -> String {
         fold(&self.0)
     }
-}
-
-/// One line of text: no control characters, at most `max` characters.
-pub fn line(field: &'static str, text: &str, max: usize) -> Result<String, Invalid> {
-    if text.chars().count() > max || text.chars().any(char::is_control) {
-        return Err(Invalid::new(field, format!("must be at most {max} characters without control characters")));
-    }
-    Ok(text.to_owned())
 }
 
 /// Text of several lines: tabs and line breaks are the only control characters.

@@ -2,12 +2,22 @@
 
 use std::any::Any;
 
+use super::error::Invalid;
+
 /// Characters that a reader cannot see: control characters, and those that hide or reverse what stands beside them
 /// (zero-width and bidirectional marks). A name with one can be taken for another.
 pub fn is_unseen(c: char) -> bool {
     let hides = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}');
     hides || c.is_control()
+}
+
+/// One line of text: no control characters, at most `max` characters.
+pub fn line(field: &'static str, text: &str, max: usize) -> Result<String, Invalid> {
+    if text.chars().count() > max || text.chars().any(char::is_control) {
+        return Err(Invalid::new(field, format!("must be at most {max} characters without control characters")));
+    }
+    Ok(text.to_owned())
 }
 
 /// What a caught panic said.

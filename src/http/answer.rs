@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::domain::error::AppError;
-use crate::domain::policy::Denial;
+use crate::domain::policy::{Denial, Denied};
 use crate::domain::routes::Method;
 
 pub const JSON: &str = "application/json";
@@ -145,14 +145,27 @@ pub type Answer = Result<Reply, Failure>;
 
 /// The `denied` list of a refusal (contract: keys.md, A refusal explains itself).
 pub fn denied(denial: &Denial) -> Value {
-    let entry = |denied: &crate::domain::policy::Denied| {
-        let mut entry = Map::from_iter([("gate".to_owned(), json!(denied.gate.as_str()))]);
-        for (name, value) in [("need", &denied.need), ("have", &denied.have), ("fix", &denied.fix)] {
-            if let Some(text) = value {
-                entry.insert(name.to_owned(), json!(text));
-            }
-        }
-        Value::Object(entry)
-    };
     denial.failing().map(entry).collect()
+}
+
+pub fn entry(denied: &Denied) -> Value {
+    let mut entry = Map::from_iter([("gate".to_owned(), json!(denied.gate.as_str()))]);
+    for (name, value) in [("need", &denied.need), ("have", &denied.have), ("fix", &denied.fix)] {
+        if let Some(text) = value {
+            entry.insert(name.to_owned(), json!(text));
+        }
+    }
+    Value::Object(entry)
+}
+
+/// The `denied` list of a refusal that hangs on the target or on the body: its gate, or the field that may not be sent.
+pub fn denied_by(error: &AppError) -> Value {
+    match error {
+        AppError::Forbidden(refusal) => json!([entry(&refusal.denied)]),
+        AppError::FieldForbidden { field, .. } => json!([{"gate": "field", "have": field}]),
+        AppError::LimitReached { limit } => {
+            json!([{"gate": "limit", "need": "room for one more", "have": limit.to_string()}])
+        }
+        _ => json!([{"gate": "credential"}]),
+    }
 }

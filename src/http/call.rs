@@ -12,6 +12,7 @@ use super::answer::{Answer, Edge, Failure, Reply};
 use super::body::{self, Content};
 use super::query::Query;
 use super::state::State;
+use super::visit::Agent;
 use crate::domain::error::{AppError, Conflict, Noun};
 use crate::domain::policy::Permit;
 use crate::domain::routes::{Params, Route};
@@ -43,6 +44,7 @@ pub struct Call {
     /// The caller's `Idempotency-Key`.
     pub idempotency_key: Option<String>,
     pub now: Timestamp,
+    pub agent: Agent,
 }
 
 impl fmt::Debug for Call {
@@ -111,7 +113,11 @@ impl Call {
         Ok(self.state.app.db.write(work).await?)
     }
 
+    /// Nothing that opens or ends a session is answered from what is kept (contract: "Every answer").
     fn place(&self) -> Option<Place> {
+        if self.route.path.starts_with("/api/auth/") || self.route.path.starts_with("/api/v1/auth/") {
+            return None;
+        }
         Some(Place {
             caller: self.permit.idempotency_caller()?,
             method: self.route.method.as_str(),

@@ -12,6 +12,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::FutureExt;
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
 use super::aftermath::{Aftermath, Shown};
@@ -20,12 +21,13 @@ use super::body;
 use super::call::Call;
 use super::query::Query;
 use super::state::State;
-use super::visit::Visit;
+use super::visit::{Agent, Visit};
 use super::{admin, billing, external, panel};
 use crate::actions::{self, keys::Credential};
 use crate::domain::error::{AppError, Invalid, Noun};
 use crate::domain::policy::{self, Asked, Caller, Denial, Gate, Permit, Window};
 use crate::domain::routes::{self, Entry, Found, Method, Need, Params, Route, Surface};
+use crate::domain::sessions::Audience;
 use crate::domain::text;
 
 /// What somebody without a credential may make us keep in memory: a login or a form.
@@ -158,7 +160,20 @@ async fn recognise(visit: &Visit, request: &HttpRequest, state: &State, route: &
     if route.entry == Entry::OpenUnmetered && (credential == Credential::Absent || !state.health.is_good().await) {
         return Ok(Caller::Anonymous);
     }
+    if let Credential::Session(token, audience) = credential {
+        return Ok(recognise_session(visit, state, token, audience)?);
+    }
     Ok(state.app.db.read(|tx| actions::keys::verify(tx, &credential))?)
+}
+
+/// The signature decides whether the database is asked.
+fn recognise_session(visit: &Visit, state: &State, token: &[u8], audience: Audience) -> Result<Caller, AppError> {
+    let Some(opened) = state.app.signer.open(token, audience) else { return Ok(Caller::NoSession) };
+    if opened.expires_at <= visit.now {
+        return Ok(Caller::ExpiredSession);
+    }
+    let id = opened.session_id.expose_secret().as_bytes();
+    state.app.db.read(|tx| actions::sessions::verify(tx, id, audience, visit.now))
 }
 
 /// Runs the gates, and counts the request where it belongs: against its key once gates 1-10 passed, against its address
@@ -186,7 +201,13 @@ fn judge(
                 (full, verdict)
             }
         },
-        None => (Vec::new(), shielded(visit, state, metered, verdict)),
+        None => match (caller, good) {
+            (Caller::Session(session), true) => {
+                let told = state.shield.session(session.id).map_err(Denial::too_many_from_address);
+                (Vec::new(), told.and(verdict))
+            }
+            _ => (Vec::new(), shielded(visit, state, metered, verdict)),
+        },
     }
 }
 
@@ -242,6 +263,7 @@ async fn carry_out(
         target: request.uri().path_and_query().map_or_else(|| visit.path.clone(), ToString::to_string),
         idempotency_key,
         now: visit.now,
+        agent: Agent::of(visit, request, settings),
     };
     let work = AssertUnwindSafe(handler(call)).catch_unwind();
     match tokio::time::timeout(settings.request_timeout(), work).await {
@@ -343,6 +365,9 @@ fn refuse(visit: &Visit, failure: &Failure) -> HttpResponse {
         }
         Failure::App(AppError::Internal(cause)) => {
             tracing::error!(request_id = visit.request_id(), cause, "internal error");
+        }
+        Failure::App(error) if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            body.insert("denied".to_owned(), answer::denied_by(error));
         }
         Failure::App(_) => {}
         Failure::Edge(Edge::MethodNotAllowed(allow)) => {

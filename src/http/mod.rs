@@ -8,6 +8,8 @@ mod body;
 pub mod call;
 mod door;
 pub mod external;
+mod fields;
+mod login;
 pub mod panel;
 pub mod query;
 mod server;

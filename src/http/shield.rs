@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 
 use actix_governor::governor::clock::{Clock, DefaultClock};
-use actix_governor::governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use actix_governor::governor::{DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
 
 use crate::domain::addresses::per_ip_bucket;
 use crate::domain::time::Timestamp;
@@ -21,12 +21,19 @@ type Bucket = Option<IpAddr>;
 pub struct Shield {
     requests: Requests,
     failures: Failures,
+    /// Log-ins, whether they succeed or not.
+    logins: Requests,
+    /// What each session asks. It has an address's budget to itself: a valid credential is never refused for what came
+    /// from the same address. `None`: off.
+    sessions: Option<DefaultKeyedRateLimiter<i64>>,
 }
 
 impl Shield {
-    pub fn new(requests_per_minute: u32, failures_per_minute: u32) -> Self {
+    pub fn new(requests_per_minute: u32, failures_per_minute: u32, logins_per_minute: u32) -> Self {
         Self {
             requests: Requests::new(requests_per_minute),
+            logins: Requests::new(logins_per_minute),
+            sessions: NonZeroU32::new(requests_per_minute).map(|quota| RateLimiter::keyed(Quota::per_minute(quota))),
             failures: Failures { per_minute: failures_per_minute, counts: Mutex::default() },
         }
     }
@@ -41,9 +48,24 @@ impl Shield {
         self.failures.check(ip, now)
     }
 
-    /// Drops addresses that no longer matter.
+    /// Counts a log-in, before it is looked at.
+    pub fn login(&self, ip: Option<IpAddr>) -> Result<(), i64> {
+        self.logins.check(ip)
+    }
+
+    /// Counts a request of a session.
+    pub fn session(&self, id: i64) -> Result<(), i64> {
+        let Some(limiter) = &self.sessions else { return Ok(()) };
+        limiter.check_key(&id).map_err(|until| seconds_until(&self.requests.clock, &until))
+    }
+
+    /// Drops addresses and sessions that no longer matter.
     pub fn forget_idle(&self, now: Timestamp) {
-        for limiter in self.requests.limiters.iter().flatten() {
+        for limiter in self.requests.limiters.iter().chain(&self.logins.limiters).flatten() {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
+        if let Some(limiter) = &self.sessions {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -69,11 +91,13 @@ impl Requests {
         let Some(limiters) = &self.limiters else { return Ok(()) };
         let limiter = &limiters[usize::from(ip.is_some_and(|ip| ip.is_ipv6()))];
         let bucket = ip.map(per_ip_bucket).filter(|_| limiter.len() < REMEMBERED);
-        limiter.check_key(&bucket).map_err(|until| {
-            let wait = until.wait_time_from(self.clock.now());
-            i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).saturating_add(1)
-        })
+        limiter.check_key(&bucket).map_err(|until| seconds_until(&self.clock, &until))
     }
+}
+
+fn seconds_until(clock: &DefaultClock, until: &NotUntil<<DefaultClock as Clock>::Instant>) -> i64 {
+    let wait = until.wait_time_from(clock.now());
+    i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).saturating_add(1)
 }
 
 /// Not a leaking bucket: that would let one guess through every few seconds.
@@ -133,7 +157,7 @@ mod tests {
 
     #[test]
     fn after_too_many_failures_the_address_waits_a_whole_minute_however_often_it_asks() {
-        let shield = Shield::new(0, 20);
+        let shield = Shield::new(0, 20, 0);
         for _ in 0..20 {
             assert_eq!(shield.failure(ip(1), NOW), Ok(()));
         }
@@ -147,7 +171,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_ipv6_network_count_together() {
-        let shield = Shield::new(0, 1);
+        let shield = Shield::new(0, 1, 0);
         let address = |text: &str| Some(text.parse().unwrap());
         assert_eq!(shield.failure(address("2001:db8::1"), NOW), Ok(()));
         assert!(shield.failure(address("2001:db8::2"), NOW).is_err());
@@ -156,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_million_addresses_take_no_more_memory_than_the_remembered_ones() {
-        let shield = Shield::new(300, 20);
+        let shield = Shield::new(300, 20, 0);
         for number in 0..1_000_000 {
             assert!(shield.request(ip(number)).is_ok() || number > 0);
             assert!(shield.failure(ip(number), NOW).is_ok() || number > 0);
@@ -169,7 +193,7 @@ mod tests {
 
     #[test]
     fn zero_is_off() {
-        let shield = Shield::new(0, 0);
+        let shield = Shield::new(0, 0, 0);
         assert!((0..1_000).all(|_| shield.request(None).is_ok() && shield.failure(None, NOW).is_ok()));
     }
 }

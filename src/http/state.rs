@@ -28,7 +28,7 @@ impl State {
         limits: Arc<KeyLimits>,
     ) -> std::io::Result<Self> {
         let settings = &app.config.limits;
-        let shield = Shield::new(settings.per_ip_per_minute, settings.failures_per_minute);
+        let shield = Shield::new(settings.per_ip_per_minute, settings.failures_per_minute, settings.login_per_minute);
         let health = Health::start(&app)?;
         let aftermaths = Aftermaths::start(Arc::clone(&logs), Arc::clone(uses))?;
         Ok(Self { aftermaths, health, app, logs, limits, shield })

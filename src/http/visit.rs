@@ -4,17 +4,24 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use secrecy::SecretString;
 
 use super::answer::Edge;
 use super::state::State;
-use crate::config::ClientIpHeader;
+use crate::config::{ClientIpHeader, Server};
 use crate::crypto::random;
 use crate::domain::addresses::{ForwardingHeader, Peer, client_ip};
 use crate::domain::encoding;
 use crate::domain::policy::Origin;
 use crate::domain::routes::{Method, Surface};
 use crate::domain::time::Timestamp;
+
+/// The cookie that a browser keeps to stay logged in.
+pub const REFRESH_COOKIE: &str = "refresh_token";
+
+/// Names of browsers are kept up to this many characters.
+const LOGGED_AGENT: usize = 256;
 
 /// Paths are kept in the log up to this many characters.
 const LOGGED_PATH: usize = 512;
@@ -58,6 +65,41 @@ impl Visit {
     /// The path as the log keeps it.
     pub fn logged_path(&self) -> String {
         self.path.chars().take(LOGGED_PATH).collect()
+    }
+}
+
+/// What a session needs to know of whoever asks: its name for lists, its cookies, and whether they may travel in clear.
+#[derive(Debug, Clone, Default)]
+pub struct Agent {
+    pub user_agent: Option<String>,
+    pub refresh_token: Option<SecretString>,
+    /// The cookie is for encrypted connections only.
+    pub secure: bool,
+}
+
+impl Agent {
+    /// Only what logs in and out asks for it.
+    pub fn of(visit: &Visit, request: &HttpRequest, settings: &Server) -> Self {
+        if !visit.path.contains("/auth/") {
+            return Self::default();
+        }
+        let name = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Self {
+            user_agent: name.map(|name| name.chars().take(LOGGED_AGENT).collect()),
+            refresh_token: request.cookie(REFRESH_COOKIE).map(|cookie| cookie.value().to_owned().into()),
+            secure: is_secure(request, settings),
+        }
+    }
+}
+
+/// A trusted proxy says how it was reached. Without one, only a connection that does not leave the machine may be in clear
+/// (contract: admin.md).
+fn is_secure(request: &HttpRequest, settings: &Server) -> bool {
+    let Some(peer) = request.conn_data::<Peer>() else { return true };
+    let proto = request.headers().get("x-forwarded-proto").map(HeaderValue::as_bytes);
+    match proto {
+        Some(proto) if peer.is_trusted(&settings.trusted_proxies) => !proto.eq_ignore_ascii_case(b"http"),
+        _ => !peer.is_loopback(),
     }
 }
 

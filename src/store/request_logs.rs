@@ -2,6 +2,7 @@
 //! feeds batches; what does not fit is dropped and counted.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,7 @@ const DELETE_UPTO: &str = "
 const LIST_OF_KEY: &str = "
     SELECT at, key_id, generation, method, route, path, status, gate, ip, latency_us, request_id
     FROM api_key_logs WHERE key_id = ?1 ORDER BY id DESC LIMIT ?2";
+const COUNT_BY_KEY: &str = "SELECT key_id, count(*) FROM api_key_logs WHERE at >= ?1 GROUP BY key_id";
 const SUM_DROPPED: &str = "SELECT coalesce(sum(rows), 0) FROM dropped_logs";
 const NOTE_DROPPED: &str = "
     INSERT INTO dropped_logs (hour, rows) VALUES (?1, ?2) ON CONFLICT (hour) DO UPDATE SET rows = rows + excluded.rows";
@@ -139,6 +141,14 @@ impl Drop for RequestLogs {
             tracing::error!("the request-log thread ended in a panic");
         }
     }
+}
+
+/// How many calls each key made since an instant.
+pub fn count_by_key(path: &Path, since: Timestamp) -> Result<HashMap<KeyId, i64>, OpenError> {
+    let Some(database) = open_to_read(path)? else { return Ok(HashMap::new()) };
+    let mut statement = database.prepare(COUNT_BY_KEY)?;
+    let rows = statement.query_map([since.millis()], |row| Ok((KeyId(row.get(0)?), row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The latest rows of a key, newest first. Reads the file on its own, beside a server that writes it.

@@ -170,7 +170,7 @@ impl Home {
     }
 }
 
-fn finish(mut command: Command, typed: &str) -> Ran {
+pub fn finish(mut command: Command, typed: &str) -> Ran {
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.unwrap();
     let pid = rustix::process::Pid::from_child(&child);

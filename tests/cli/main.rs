@@ -31,3 +31,4 @@ mod subscribers;
 mod systemd;
 mod two_processes;
 mod users;
+mod whmcs;

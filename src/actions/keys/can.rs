@@ -33,6 +33,25 @@ pub struct Answered {
     pub denial: Option<Denial>,
 }
 
+impl Answered {
+    pub fn is_allowed(&self) -> bool {
+        self.denial.is_none() && self.exists
+    }
+
+    /// In words.
+    pub fn verdict(&self) -> String {
+        match &self.denial {
+            Some(denial) => format!("refused by {}", denial.gate().as_str()),
+            None if !self.exists => "no such route".to_owned(),
+            None => "allowed".to_owned(),
+        }
+    }
+
+    pub fn route_name(&self) -> &'static str {
+        if self.exists { self.route.path } else { "none" }
+    }
+}
+
 /// Judges the newest secret of a key. Asking consumes nothing.
 pub fn can(tx: &ReadTx<'_>, question: &Question<'_>) -> Result<Answered, AppError> {
     let facts = store::keys::find_newest_facts(tx, question.key)?.ok_or(AppError::NotFound(Noun::Key))?;

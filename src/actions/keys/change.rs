@@ -12,7 +12,7 @@ use crate::domain::users::Role;
 use crate::store::{self, WriteTx};
 
 /// A change: what it does to the settings as they are.
-pub type KeyChange<'a> = dyn Fn(&mut KeySettings) -> Result<(), AppError> + 'a;
+pub type KeyChange<'a> = dyn Fn(&mut KeySettings) -> Result<(), AppError> + Send + 'a;
 
 /// Changes a key. Answers with the key as it is now.
 pub fn update(
@@ -69,7 +69,7 @@ fn check(
     if settings.expires_at != key.settings.expires_at {
         settings.expires_at.map_or(Ok(()), |end| check_expiry("expires", end, now))?;
     }
-    escalation::check(permit, key.owner_role, settings, default_rate)
+    escalation::check(permit, key.owner_role, Some(&key.settings), settings, default_rate)
 }
 
 fn refuse_revoked(key: &Key) -> Result<(), AppError> {
@@ -93,7 +93,7 @@ pub fn rotate(
     let key = get(tx, permit, id)?;
     refuse_revoked(&key)?;
     // Whoever rotates learns the secret, so it must be one that it could have made itself.
-    escalation::check(permit, key.owner_role, &key.settings, default_rate)?;
+    escalation::check(permit, key.owner_role, Some(&key.settings), &key.settings, default_rate)?;
     let display = match key.settings.grants {
         // The identifier of a pair stays.
         Grants::Billing { .. } => None,

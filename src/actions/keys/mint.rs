@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::columns;
+use super::{columns, may_mint};
 use crate::actions::audit::{self, Object};
 use crate::domain::error::{AppError, Conflict, Invalid};
 use crate::domain::features::Feature;
@@ -22,14 +22,13 @@ pub fn mint(
 ) -> Result<KeyId, AppError> {
     let owner = store::users::find_by_username(tx, permit, &draft.owner)?;
     let owner = owner.ok_or_else(|| Invalid::new("user", "does not exist"))?;
-    // A reseller mints for its users only once that is built on a surface of its own.
-    escalation::may_mint(permit, draft.grants.style(), &owner, false)?;
+    may_mint(tx, permit, draft.grants.style(), &owner, draft.delegation)?;
     draft.grants.check_owner(owner.role)?;
     if !owner.effective_flags.get(Feature::Api) {
         return Err(policy::api_access_off(&owner.username));
     }
     let settings = escalation::fill(permit, draft);
-    escalation::check(permit, owner.role, &settings, default_rate)?;
+    escalation::check(permit, owner.role, None, &settings, default_rate)?;
     settings.expires_at.map_or(Ok(()), |end| check_expiry("expires", end, draft.now))?;
     if store::keys::count_living(tx, owner.id)? >= escalation::KEYS_OF_A_USER {
         let text =

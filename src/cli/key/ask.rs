@@ -3,15 +3,14 @@
 use std::net::IpAddr;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::find;
 use crate::actions::{self, keys::Question};
 use crate::app::App;
 use crate::cli::output::{Failure, Outcome, Output, print};
 use crate::domain::error::{AppError, Invalid};
-use crate::domain::keys::Style;
-use crate::domain::policy::{Denial, Gate};
+use crate::domain::policy::verdict;
 use crate::domain::routes::Method;
 use crate::domain::time::Timestamp;
 
@@ -45,46 +44,17 @@ impl Can {
         let limits = app.db.read(|tx| actions::keys::long_windows(tx, key.id, at))?;
         let question = Question { key: key.id, method, path, ip: self.from, at, limits: &limits };
         let answered = app.db.read(|tx| actions::keys::can(tx, &question))?;
-        let denial = answered.denial.as_ref();
-        let gates = table(key.settings.grants.style(), denial);
-        let allowed = denial.is_none() && answered.exists;
-        let verdict = match denial {
-            Some(denial) => format!("refused by {}", denial.gate().as_str()),
-            None if !answered.exists => "no such route".to_owned(),
-            None => "allowed".to_owned(),
-        };
-        let route = if answered.exists { answered.route.path } else { "none" };
+        let (allowed, verdict, route) = (answered.is_allowed(), answered.verdict(), answered.route_name());
+        let gates = verdict::table(key.settings.grants.style(), answered.denial.as_ref());
         if output.json {
             print(&json!({"allowed": allowed, "verdict": verdict, "route": route, "gates": gates}).to_string())?;
         } else {
             print(&format!("{verdict}: {} {path} (route {route})", method.as_str()))?;
-            output.many(&["gate", "result", "need", "have", "fix"], &gates)?;
+            output.many(
+                &["gate", "result", "need", "have", "fix"],
+                &gates.iter().map(|line| json!(line)).collect::<Vec<_>>(),
+            )?;
         }
         if allowed { Ok(()) } else { Err(Failure::new(verdict, "The fix column says what would change it.")) }
     }
-}
-
-/// Each gate of the style in order. After a gate that ends the judging, the rest is unknown.
-fn table(style: Style, denial: Option<&Denial>) -> Vec<Value> {
-    let last_judged = denial.filter(|denial| denial.gate() <= Gate::Revoked).map(Denial::gate);
-    let belongs = |gate: &Gate| match gate {
-        Gate::Secret | Gate::Level => style == Style::Billing,
-        Gate::Scope => style != Style::Panel,
-        Gate::Permission => style == Style::Panel,
-        Gate::Enabled => style != Style::External,
-        _ => true,
-    };
-    let line = |gate: Gate| {
-        let failing: Vec<_> =
-            denial.into_iter().flat_map(Denial::failing).filter(|denied| denied.gate == gate).collect();
-        if last_judged.is_some_and(|last| gate > last) {
-            return vec![json!({"gate": gate.as_str(), "result": "not judged"})];
-        }
-        if failing.is_empty() {
-            return vec![json!({"gate": gate.as_str(), "result": "pass"})];
-        }
-        let fail = |denied: &&crate::domain::policy::Denied| json!({"gate": gate.as_str(), "result": "FAIL", "need": denied.need, "have": denied.have, "fix": denied.fix});
-        failing.iter().map(fail).collect()
-    };
-    Gate::ALL.into_iter().filter(belongs).flat_map(line).collect()
 }

@@ -11,7 +11,6 @@ use crate::cli::operator;
 use crate::cli::output::{Failure, Outcome, Output, say};
 use crate::crypto::random;
 use crate::domain::addresses::AllowList;
-use crate::domain::encoding::hex;
 use crate::domain::error::{AppError, Invalid};
 use crate::domain::keys::{self, KeyDraft, NewSecret};
 use crate::store::WriteTx;
@@ -60,8 +59,8 @@ impl Mint {
             rate_per_day: self.rates.rate_day,
             ..KeyDraft::new(&self.user, &name, given, app.now())
         };
-        let secret = new_secret(style)?;
-        let panel_id = panel_id(style)?;
+        let secret = random::secret(style)?;
+        let panel_id = (style == keys::Style::Panel).then(random::panel_id).transpose()?;
         let printed = shown(&secret);
         let (default_rate, public_id) = (app.config.limits.per_key_per_minute, panel_id.clone());
         let id = app.db.write_blocking(move |tx| {
@@ -88,10 +87,7 @@ impl Rotate {
             grace.ok_or_else(|| AppError::from(Invalid::new("grace", "must be 0, 30m, 24h, 7d or the like")))?;
         let key = find(app, &self.id)?;
         let style = key.settings.grants.style();
-        let secret = match style {
-            keys::Style::Billing => NewSecret::billing_secret(&random::bytes()?),
-            keys::Style::External | keys::Style::Panel => new_secret(style)?,
-        };
+        let secret = random::next_secret(style)?;
         let mut printed = shown(&secret);
         if style == keys::Style::Billing {
             printed["key"] = json!(key.display);
@@ -103,18 +99,6 @@ impl Rotate {
         warn(style);
         output.one(&with_id(&rotated.panel_id.map_or(json!(rotated.id.0), |id| json!(id)), printed))
     }
-}
-
-fn new_secret(style: keys::Style) -> Result<NewSecret, AppError> {
-    Ok(match style {
-        keys::Style::External => NewSecret::external(&random::bytes()?),
-        keys::Style::Panel => NewSecret::panel(&random::bytes()?),
-        keys::Style::Billing => NewSecret::billing(&random::bytes()?, &random::bytes()?),
-    })
-}
-
-fn panel_id(style: keys::Style) -> Result<Option<String>, AppError> {
-    (style == keys::Style::Panel).then(|| random::bytes::<8>().map(|bytes| hex(&bytes))).transpose()
 }
 
 /// The one time that the plaintext leaves.

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::cli::output::{Failure, Outcome, Output, say};
 use crate::domain::keys::Key;
 use crate::domain::policy::Generation;
-use crate::domain::request_logs::RequestLog;
+use crate::domain::request_logs::{RequestLog, View};
 use crate::domain::time::Timestamp;
 use crate::store::{self, request_logs};
 
@@ -67,11 +67,5 @@ fn read(app: &App, key: &Key, limit: i64) -> Result<Vec<RequestLog>, Failure> {
 }
 
 fn log_row(log: &RequestLog) -> Value {
-    let micros = log.latency_us;
-    let millis: Value = format!("{}.{:03}", micros / 1000, micros % 1000).parse().unwrap_or_default();
-    json!({
-        "timestamp": log.at.rfc3339(), "method": log.method, "path": log.path, "status_code": log.status, "ip": log.ip,
-        "latency_ms": millis,
-        "gate": log.gate, "generation": log.generation, "request_id": log.request_id,
-    })
+    json!(View::from(log))
 }

@@ -39,6 +39,8 @@ pub struct KeyDraft {
     pub rate_per_minute: Option<u32>,
     pub rate_per_hour: Option<u32>,
     pub rate_per_day: Option<u32>,
+    /// The settings let a reseller mint panel keys for the users it owns, if its own lever does.
+    pub delegation: bool,
     pub now: Timestamp,
 }
 
@@ -55,6 +57,7 @@ impl KeyDraft {
             rate_per_minute: None,
             rate_per_hour: None,
             rate_per_day: None,
+            delegation: false,
             now,
         }
     }

@@ -38,15 +38,22 @@ pub fn fill(permit: &Permit, draft: &KeyDraft) -> KeySettings {
     }
 }
 
-/// Whether the caller may see to it that a key of such an owner has these settings. `default_rate`: requests a minute of a key without a
-/// limit of its own.
-pub fn check(permit: &Permit, owner: Role, wanted: &KeySettings, default_rate: u32) -> Result<(), AppError> {
+/// Whether the caller may see to it that a key of such an owner has these settings. `before`: those that it has; a rate that
+/// an admin gave stays. `default_rate`: requests a minute of a key without a limit of its own.
+pub fn check(
+    permit: &Permit,
+    owner: Role,
+    before: Option<&KeySettings>,
+    wanted: &KeySettings,
+    default_rate: u32,
+) -> Result<(), AppError> {
     if owner > permit.role() {
         return Err(admin_required(permit));
     }
     let default_rate = limits::default_of(wanted.grants.style(), default_rate);
     let rate = per_minute(wanted.rate_per_minute, default_rate);
-    if permit.role() != Role::Admin && rate > per_minute(None, default_rate) {
+    let sets_rate = before.is_none_or(|before| before.rate_per_minute != wanted.rate_per_minute);
+    if sets_rate && permit.role() != Role::Admin && rate > per_minute(None, default_rate) {
         return Err(beyond("rate_limit", "may not be above the configured default"));
     }
     permit.key().map_or(Ok(()), |key| check_against(key, wanted, default_rate))

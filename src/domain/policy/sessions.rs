@@ -14,7 +14,7 @@ pub(super) fn evaluate(route: &Route, session: &Arc<SessionFacts>, origin: Arc<O
         route.need,
         Need::Panel(PanelNeed::Nothing | PanelNeed::Session | PanelNeed::Resource(_)) | Need::Admin
     ) {
-        return Err(Denial { of_session: true, ..super::only(Gate::Key) });
+        return Err(no_session());
     }
     judge(route.role, &session.user)?;
     Ok(Permit::of_session(Arc::clone(session), origin))
@@ -23,6 +23,16 @@ pub(super) fn evaluate(route: &Route, session: &Arc<SessionFacts>, origin: Arc<O
 /// Whether this account may log in where the least role is this one. The password was right.
 pub fn login(least: Role, account: &OwnerFacts) -> Result<(), Denial> {
     judge(least, account)
+}
+
+/// No session is behind what was shown.
+pub fn no_session() -> Denial {
+    Denial { of_session: true, ..super::only(Gate::Key) }
+}
+
+/// The session was there when the gates looked and is over now.
+pub fn session_over() -> Denial {
+    Denial { of_session: true, ..super::only(Gate::Expired) }
 }
 
 fn judge(least: Role, account: &OwnerFacts) -> Result<(), Denial> {

@@ -34,6 +34,8 @@ macro_rules! select_listed {
 }
 const LIST_ALL: &str = select_listed!("ORDER BY k.id");
 const LIST_OF_STYLE: &str = select_listed!("WHERE k.style = ?1 ORDER BY k.id");
+const LIST_OF_USER: &str =
+    select_listed!("WHERE k.user_id = ?1 AND k.style = ?2 AND k.revoked_at IS NULL ORDER BY k.id");
 const LIST_BY_ID: &str = select_listed!("WHERE k.id = ?1");
 const LIST_BY_PANEL_ID: &str = select_listed!("WHERE k.panel_id = ?1");
 const LIST_BY_PREFIX: &str =
@@ -47,6 +49,11 @@ pub fn list(tx: &ReadTx<'_>, style: Option<Style>) -> Result<Vec<Key>, AppError>
         Some(style) => listed(tx, LIST_OF_STYLE, [style.as_str()]),
         None => listed(tx, LIST_ALL, []),
     }
+}
+
+/// The living keys of a user, of one style.
+pub fn list_of_user(tx: &ReadTx<'_>, user: UserId, style: Style) -> Result<Vec<Key>, AppError> {
+    listed(tx, LIST_OF_USER, (user.0, style.as_str()))
 }
 
 /// The keys that a reference may mean; one that begins with a prefix may be several (the first 20).

@@ -87,16 +87,10 @@ impl TestApp {
 
     pub fn key_with(&self, user: &str, scope: &str, new: NewKey<'_>) -> Key {
         let draft = KeyDraft {
-            owner: user.to_owned(),
-            name: "test".to_owned(),
-            description: None,
-            grants: Grants::External(Scope::parse(scope).unwrap()),
             allowed_ips: Some(AllowList::parse("ips", new.ips.iter().copied()).unwrap()),
             expires_at: Some(new.expires.map(instant_of)),
             rate_per_minute: new.rate,
-            rate_per_hour: None,
-            rate_per_day: None,
-            now: self.panel.now(),
+            ..KeyDraft::new(user, "test", Grants::External(Scope::parse(scope).unwrap()), self.panel.now())
         };
         let secret = NewSecret::external(&random::bytes().unwrap());
         let plain = secret.key.expose_secret().to_owned();

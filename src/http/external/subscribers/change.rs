@@ -1,7 +1,7 @@
 //! PUT, DELETE, suspend, activate, renew.
 
 use actix_web::http::StatusCode;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Detail;
@@ -16,14 +16,8 @@ use crate::http::answer::{Answer, Failure};
 use crate::http::call::Call;
 use crate::http::external::envelope;
 use crate::http::external::transactions::Row as TransactionRow;
+use crate::http::fields::{Sent, sent};
 use crate::store::WriteTx;
-
-/// Tells a field that was not sent (`None`) from one that was sent as null (`Some(None)`).
-fn sent<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
-type Sent<T> = Option<Option<T>>;
 
 #[derive(Deserialize)]
 struct UpdateBody {

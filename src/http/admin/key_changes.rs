@@ -1,0 +1,156 @@
+//! `PUT /api/api-keys/{id}` and `POST …/can`: changing a key, and asking what it may do.
+
+use std::net::IpAddr;
+
+use actix_web::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::envelope;
+use super::keys::{allow_list, billing_scopes, description, expiry, find, level, scope};
+use crate::actions::{self, keys::Question};
+use crate::domain::error::{AppError, Invalid};
+use crate::domain::keys::view::View;
+use crate::domain::keys::{self, Grants, Key, KeySettings, Style, parse_permissions};
+use crate::domain::policy::{Permit, verdict};
+use crate::domain::routes::Method;
+use crate::domain::time::Timestamp;
+use crate::http::answer::Answer;
+use crate::http::call::Call;
+use crate::http::fields::{Sent, sent};
+use crate::store::{self, WriteTx};
+
+#[derive(Deserialize)]
+struct UpdateBody {
+    name: Option<String>,
+    scopes: Option<Value>,
+    permissions: Option<Vec<String>>,
+    permission_level: Option<String>,
+    #[serde(default, deserialize_with = "sent")]
+    description: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    expires_at: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    allowed_ips: Sent<Vec<String>>,
+    #[serde(default, deserialize_with = "sent")]
+    rate_limit_per_minute: Sent<u32>,
+    #[serde(default, deserialize_with = "sent")]
+    rate_limit_per_hour: Sent<u32>,
+    #[serde(default, deserialize_with = "sent")]
+    rate_limit_per_day: Sent<u32>,
+    is_active: Option<bool>,
+}
+
+impl UpdateBody {
+    /// What the key is given from now on, in the terms of its style.
+    fn grants(&self, key: &Key) -> Result<Option<Grants>, Invalid> {
+        let style = key.settings.grants.style();
+        let foreign = [
+            ("permissions", self.permissions.is_some() && style != Style::Panel),
+            ("permission_level", self.permission_level.is_some() && style != Style::Billing),
+            ("scopes", self.scopes.as_ref().is_some_and(|value| !value.is_null()) && style == Style::Panel),
+        ];
+        if let Some((field, _)) = foreign.into_iter().find(|(_, sent)| *sent) {
+            return Err(Invalid::new(field, format!("is not for a key of style {}", style.as_str())));
+        }
+        let scopes = self.scopes.as_ref().filter(|value| !value.is_null());
+        Ok(match &key.settings.grants {
+            Grants::External(_) => scopes.map(scope).transpose()?.map(Grants::External),
+            Grants::Panel(_) => match &self.permissions {
+                Some(words) => {
+                    let (list, _) = parse_permissions("permissions", words.iter().map(String::as_str))?;
+                    Some(Grants::Panel(list))
+                }
+                None => None,
+            },
+            Grants::Billing { level: have, scopes: held } => {
+                let level = self.permission_level.as_deref().map_or(Ok(*have), level)?;
+                let scopes = scopes.map_or_else(|| Ok(held.clone()), billing_scopes)?;
+                Some(Grants::Billing { level, scopes })
+            }
+        })
+    }
+
+    /// An external key is not switched off: it is revoked, and that is final.
+    fn revokes(&self, key: &Key) -> bool {
+        key.settings.grants.style() == Style::External && self.is_active == Some(false)
+    }
+
+    fn settings(&self, call: &Call, key: &Key) -> Result<KeySettings, AppError> {
+        let mut settings = key.settings.clone();
+        if let Some(name) = &self.name {
+            settings.name = keys::parse_name("name", name)?;
+        }
+        if let Some(grants) = self.grants(key)? {
+            settings.grants = grants;
+        }
+        if let Some(text) = &self.description {
+            settings.description = text.as_deref().map(description).transpose()?;
+        }
+        if let Some(ips) = &self.allowed_ips {
+            settings.allowed_ips = allow_list(ips.as_deref().unwrap_or_default())?;
+        }
+        if let Some(end) = &self.expires_at {
+            settings.expires_at = end.as_deref().map(|text| expiry(call, text)).transpose()?;
+        }
+        settings.rate_per_minute = self.rate_limit_per_minute.unwrap_or(settings.rate_per_minute);
+        settings.rate_per_hour = self.rate_limit_per_hour.unwrap_or(settings.rate_per_hour);
+        settings.rate_per_day = self.rate_limit_per_day.unwrap_or(settings.rate_per_day);
+        if let Some(active) = self.is_active.filter(|_| !self.revokes(key)) {
+            settings.enabled = active;
+        }
+        Ok(settings)
+    }
+}
+
+/// PUT /api/api-keys/{id}
+pub async fn update(call: Call) -> Answer {
+    let key = find(&call)?;
+    let body: UpdateBody = call.json()?;
+    let (wanted, revokes) = (body.settings(&call, &key)?, body.revokes(&key));
+    let (id, now, default_rate) = (key.id, call.now, call.state.app.config.limits.per_key_per_minute);
+    let update = move |tx: &WriteTx<'_>, permit: &Permit| {
+        let set = |settings: &mut KeySettings| {
+            settings.clone_from(&wanted);
+            Ok(())
+        };
+        let key = actions::keys::update(tx, permit, id, &set, default_rate, now)?;
+        if !revokes {
+            return Ok(key);
+        }
+        actions::keys::revoke(tx, permit, id, now)?;
+        actions::keys::get(tx, permit, id)
+    };
+    call.write(update, |key, _| envelope::data(StatusCode::OK, &View::from(key))).await
+}
+
+#[derive(Deserialize)]
+struct CanBody {
+    method: Option<String>,
+    path: Option<String>,
+    ip: Option<String>,
+    at: Option<String>,
+}
+
+/// POST /api/api-keys/{id}/can
+pub async fn can(call: Call) -> Answer {
+    let key = find(&call)?;
+    let body: CanBody = call.json()?;
+    let method = body.method.ok_or_else(|| Invalid::required("method"))?;
+    let method = Method::parse(&method.to_uppercase())
+        .ok_or_else(|| Invalid::new("method", "must be GET, HEAD, POST, PUT or DELETE"))?;
+    let path = body.path.ok_or_else(|| Invalid::required("path"))?;
+    let path = path.split('?').next().unwrap_or_default();
+    let ip = body.ip.map(|text| text.parse::<IpAddr>().map_err(|_| Invalid::new("ip", "must be an IP address")));
+    let zone = call.state.app.zone();
+    let at = body.at.map_or(Ok(call.now), |text| Timestamp::parse_instant("at", &text, zone))?;
+    let facts = call.read(|tx| store::keys::find_newest_facts(tx, key.id))?;
+    let limits = facts.map(|facts| call.state.limits.peek(&facts, at)).unwrap_or_default();
+    let question = Question { key: key.id, method, path, ip: ip.transpose()?, at, limits: &limits };
+    let answered = call.read(|tx| actions::keys::can(tx, &question))?;
+    let data = json!({
+        "allowed": answered.is_allowed(), "verdict": answered.verdict(), "route": answered.route_name(),
+        "gates": verdict::table(key.settings.grants.style(), answered.denial.as_ref()),
+    });
+    Ok(envelope::data(StatusCode::OK, &data)?)
+}
