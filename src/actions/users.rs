@@ -160,10 +160,13 @@ fn keep_an_admin(tx: &ReadTx<'_>, id: UserId) -> Result<(), AppError> {
 fn refuse_owners(tx: &ReadTx<'_>, user: &User) -> Result<(), AppError> {
     let owned = store::users::owned_by(tx, user.id)?;
     if owned.users {
-        return Err(in_the_way(&format!("{} still owns users", user.username)));
+        return Err(in_the_way(&format!("{} still owns users; transfer them to another account first", user.username)));
     }
     if owned.subscribers {
-        return Err(in_the_way(&format!("{} still owns subscribers", user.username)));
+        return Err(in_the_way(&format!(
+            "{} still owns subscribers; transfer them to another account first",
+            user.username
+        )));
     }
     Ok(())
 }

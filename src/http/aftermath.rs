@@ -86,9 +86,13 @@ impl Aftermath {
             (Some(need), Some(have)) => format!("needs {need}, has {have}"),
             _ => "refused".to_owned(),
         };
+        let who = match &self.key {
+            Some(key) => format!("API key {}", key.display),
+            None if denial.is_of_session() => "session".to_owned(),
+            None => "API key (unknown)".to_owned(),
+        };
         tracing::warn!(
-            "API key {} permission refused: {} {} {text} ip={ip} request_id={}",
-            self.key.as_ref().map_or("(unknown)", |key| &key.display),
+            "{who} permission refused: {} {} {text} ip={ip} request_id={}",
             self.status.as_u16(),
             denial.gate().as_str(),
             self.visit.request_id()

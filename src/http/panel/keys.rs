@@ -109,7 +109,7 @@ pub async fn list(call: Call) -> Answer {
     })?;
     let zone = call.state.app.zone();
     let views: Vec<_> = keys.iter().map(|key| KeyView::of(key, zone)).collect();
-    Ok(Reply::json(StatusCode::OK, &json!({"success": true, "total": views.len(), "keys": views}))?)
+    Ok(Reply::json(StatusCode::OK, &json!({"success": true, "keys": views, "total": views.len()}))?)
 }
 
 /// The key of the path, which its account's manager may change.

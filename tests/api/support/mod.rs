@@ -53,6 +53,7 @@ impl Plan {
         config.limits.per_ip_per_minute = 0;
         config.limits.per_key_per_minute = 0;
         config.limits.failures_per_minute = 0;
+        config.limits.login_per_minute = 0;
         // No test cuts the power, and a sync for each commit is most of the suite's time.
         config.database.synchronous = Synchronous::Normal;
         Self { config, clock: Clock::default(), jobs: true }
