@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::audit::Change;
+use crate::domain::audit::{Change, Entry, Filter};
 use crate::domain::error::AppError;
-use crate::domain::policy::Permit;
+use crate::domain::policy::{Permit, Rows};
 use crate::domain::time::Timestamp;
-use crate::store::{self, WriteTx};
+use crate::store::{self, ReadTx, WriteTx};
 
 /// What was changed: the route table's word, and the row.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,14 @@ pub fn record(
         after: after.map(Value::to_string),
     };
     store::audit::insert(tx, permit, now, &change)
+}
+
+/// The trail, newest first: one row more than asked for tells whether more follow. Only who sees everything sees it.
+pub fn list(tx: &ReadTx<'_>, permit: &Permit, filter: &Filter) -> Result<Vec<Entry>, AppError> {
+    match permit.rows() {
+        Rows::All => store::audit::list(tx, permit, filter),
+        Rows::OfReseller(_) | Rows::OfUser(_) | Rows::Nobodys => Ok(Vec::new()),
+    }
 }
 
 /// The columns in which two rows differ, as they were and as they are.

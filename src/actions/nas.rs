@@ -25,6 +25,11 @@ pub fn list_stored(tx: &ReadTx<'_>, permit: &Permit) -> Result<Vec<Stored>, AppE
     store::nas::list_stored(tx, permit)
 }
 
+/// A router with its settings.
+pub fn get_stored(tx: &ReadTx<'_>, permit: &Permit, id: i64) -> Result<Stored, AppError> {
+    store::nas::find_stored(tx, permit, id)?.ok_or(AppError::NotFound(Noun::Nas))
+}
+
 /// By what an operator types: digits are an id, anything else a name.
 pub fn get_by_reference(tx: &ReadTx<'_>, permit: &Permit, reference: &str) -> Result<Stored, AppError> {
     let found = if reference.bytes().all(|b| b.is_ascii_digit()) {
@@ -53,7 +58,7 @@ pub fn add(
     };
     store::nas::set_resellers(tx, permit, id, &linked)?;
     let after = json!({
-        "name": new.name, "ip_address": new.ip_address, "type": new.kind.as_str(), "coa_port": new.coa_port,
+        "name": new.name, "ip_address": new.ip_address, "type": new.kind.as_str(), "coa_port": new.coa_port, "is_active": new.is_active,
         "secret": new.secret_sealed.as_ref().map(|_| MASKED), "resellers": names(&linked),
     });
     let object = Object { action: "nas.create", kind: "nas", id };
@@ -104,8 +109,11 @@ pub struct Change {
     pub ip_address: Option<String>,
     pub kind: Option<Kind>,
     pub coa_port: Option<u16>,
+    pub is_active: Option<bool>,
     /// Sealed for this row.
     pub secret_sealed: Option<Vec<u8>>,
+    /// Who sees it from now on, and nobody else.
+    pub resellers: Option<Vec<String>>,
     pub add_resellers: Vec<String>,
     pub remove_resellers: Vec<String>,
 }
@@ -117,7 +125,16 @@ pub fn update(tx: &WriteTx<'_>, permit: &Permit, id: i64, change: &Change, now: 
     after.ip_address = change.ip_address.clone().unwrap_or(after.ip_address);
     after.kind = change.kind.unwrap_or(after.kind);
     after.coa_port = change.coa_port.unwrap_or(after.coa_port);
+    after.is_active = change.is_active.unwrap_or(after.is_active);
     after.secret_sealed = change.secret_sealed.clone().or(after.secret_sealed);
+    if let Some(names) = &change.resellers {
+        after.resellers.clear();
+        for name in names {
+            link(&mut after.resellers, reseller(tx, permit, name)?);
+        }
+        // As they are read back.
+        after.resellers.sort_by(|a, b| a.username.cmp(&b.username));
+    }
     for name in &change.add_resellers {
         link(&mut after.resellers, reseller(tx, permit, name)?);
     }
@@ -142,6 +159,7 @@ fn differences(before: &Stored, after: &Stored) -> (Value, Value) {
             ("ip_address", json!(of.ip_address)),
             ("type", json!(of.kind.as_str())),
             ("coa_port", json!(of.coa_port)),
+            ("is_active", json!(of.is_active)),
             ("resellers", json!(names(&of.resellers))),
         ]
     };

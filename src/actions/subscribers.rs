@@ -9,11 +9,13 @@ use serde_json::{Map, Value, json};
 use super::audit::{self, Object};
 use crate::domain::audit::MASKED;
 use crate::domain::error::{AppError, Conflict, Invalid, Noun};
-use crate::domain::policy::Permit;
+use crate::domain::policy::{Permit, Rows};
+use crate::domain::subscribers::view::Related;
 use crate::domain::subscribers::{
     Draft, Filter, Listed, ListedSubscriber, NewSubscriber, PageOf, Subscriber, SubscriberId, Usage,
 };
 use crate::domain::time::Date;
+use crate::domain::users::{Role, UserId};
 use crate::store::subscribers::Exported;
 use crate::store::{self, ReadTx, WriteTx};
 
@@ -110,6 +112,38 @@ fn differing(draft: &Draft, created: &str) -> Result<Vec<&'static str>, AppError
 
 pub fn get(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId, today: Date) -> Result<Subscriber, AppError> {
     store::subscribers::find(tx, permit, id, today)?.ok_or(AppError::NotFound(Noun::Subscriber))
+}
+
+/// A subscriber with what stands behind its ids.
+pub fn told(
+    tx: &ReadTx<'_>,
+    permit: &Permit,
+    id: SubscriberId,
+    today: Date,
+) -> Result<(Subscriber, Related), AppError> {
+    let found = get(tx, permit, id, today)?;
+    let related = related(tx, permit, &found)?;
+    Ok((found, related))
+}
+
+pub fn related(tx: &ReadTx<'_>, permit: &Permit, of: &Subscriber) -> Result<Related, AppError> {
+    let owner = match of.owner {
+        Some(id) => store::users::find_by_id(tx, permit, id)?.map(|user| user.username),
+        None => None,
+    };
+    let nas = match of.nas_id {
+        Some(id) => store::nas::list(tx, permit)?.into_iter().find(|nas| nas.id == id).map(|nas| nas.name),
+        None => None,
+    };
+    Ok(Related { owner, nas })
+}
+
+/// The permit with which somebody who sees all rows makes one for a reseller; everybody else makes its own.
+pub fn making_for(tx: &ReadTx<'_>, permit: &Permit, reseller: Option<i64>) -> Result<Permit, AppError> {
+    let Some(id) = reseller.filter(|_| permit.rows() == Rows::All) else { return Ok(permit.clone()) };
+    let found = store::users::find_by_id(tx, permit, UserId(id))?.filter(|user| user.role == Role::Reseller);
+    let found = found.ok_or_else(|| Invalid::new("reseller_id", "does not exist"))?;
+    Ok(permit.for_owner(Some(found.id)))
 }
 
 pub fn usage(tx: &ReadTx<'_>, permit: &Permit, id: SubscriberId, today: Date) -> Result<Usage, AppError> {

@@ -96,7 +96,7 @@ pub fn run(app: &App, output: Output, command: Command) -> Outcome {
             let name = parse_name("name", &name).map_err(AppError::from)?;
             let ip_address = nas::parse_ip_address("ip", &ip).map_err(AppError::from)?;
             let secret_sealed = sealed(app, secret_stdin, &uid)?;
-            let new = NewNas { uid, name, ip_address, secret_sealed, kind: kind.into(), coa_port };
+            let new = NewNas { uid, name, ip_address, secret_sealed, kind: kind.into(), coa_port, is_active: true };
             let named = new.name.clone();
             let add = move |tx: &WriteTx<'_>| actions::nas::add(tx, &operator(), &new, &resellers, now);
             let id = app.db.write_blocking(add)?;
@@ -132,6 +132,8 @@ impl Settings {
             kind: self.kind.map(Into::into),
             coa_port: self.coa_port,
             secret_sealed: sealed(app, self.secret_stdin, &of.uid)?,
+            is_active: None,
+            resellers: None,
             add_resellers: self.add_resellers,
             remove_resellers: self.remove_resellers,
         })

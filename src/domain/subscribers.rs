@@ -1,5 +1,7 @@
 //! Subscribers: the ISP's end customers, with what makes a value of theirs acceptable (contract: external.md).
 
+pub mod view;
+
 use std::fmt;
 
 use super::error::Invalid;
@@ -220,6 +222,7 @@ pub struct Usage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedSubscriber {
     pub id: SubscriberId,
+    pub owner: Option<UserId>,
     pub username: String,
     pub full_name: String,
     pub phone: String,
@@ -228,7 +231,10 @@ pub struct ListedSubscriber {
     pub is_online: bool,
     pub ip_address: Option<String>,
     pub expiry_date: Date,
+    pub nas_id: Option<i64>,
+    pub balance: Money,
     pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 /// What a list is narrowed to; every condition must hold.
@@ -245,6 +251,8 @@ pub struct Filter {
     pub expires_before: Option<Date>,
     /// Changed at this instant or later.
     pub updated_since: Option<Timestamp>,
+    /// Of this reseller; `Some(None)`: of the house.
+    pub owner: Option<Option<UserId>>,
 }
 
 impl Filter {
@@ -265,8 +273,41 @@ pub enum Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageOf {
     pub place: Place,
-    /// 1-100.
+    /// 1-500.
     pub limit: i64,
+    /// Of a page. A walk by cursor is by id.
+    pub sort: Sort,
+}
+
+/// By what a page is sorted; rows that are equal in it stand by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sort {
+    pub by: SortBy,
+    pub descending: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SortBy {
+    #[default]
+    Id,
+    Username,
+    ExpiryDate,
+    UpdatedAt,
+}
+
+impl Sort {
+    /// `created_at` is the order of the ids.
+    pub const WORDS: [&'static str; 5] = ["id", "username", "expiry_date", "updated_at", "created_at"];
+
+    pub fn parse(word: &str, descending: bool) -> Self {
+        let by = match word {
+            "username" => SortBy::Username,
+            "expiry_date" => SortBy::ExpiryDate,
+            "updated_at" => SortBy::UpdatedAt,
+            _ => SortBy::Id,
+        };
+        Self { by, descending }
+    }
 }
 
 impl PageOf {

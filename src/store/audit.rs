@@ -1,7 +1,10 @@
 //! `audit`: one row for each change, in the transaction of the change.
 
-use super::WriteTx;
-use crate::domain::audit::Change;
+use rusqlite::Row;
+
+use super::list_sql::ListSql;
+use super::{ReadTx, WriteTx, store_error};
+use crate::domain::audit::{Change, Entry, Filter};
 use crate::domain::error::AppError;
 use crate::domain::policy::{Actor, Permit};
 use crate::domain::time::Timestamp;
@@ -45,4 +48,58 @@ pub fn insert(tx: &WriteTx<'_>, permit: &Permit, now: Timestamp, change: &Change
     )?;
     tx.explained.set(true);
     Ok(())
+}
+
+const LIST: &str = "
+    SELECT id, at, actor_kind, actor_user_id, actor_key_id, actor_name, surface, action, object_kind, object_id,
+           before, after, ip, request_id
+    FROM audit WHERE 1 = 1";
+
+/// The trail, newest first, one row more than the limit.
+pub fn list(tx: &ReadTx<'_>, _permit: &Permit, filter: &Filter) -> Result<Vec<Entry>, AppError> {
+    let mut sql = ListSql::new(LIST);
+    if let Some(name) = &filter.actor {
+        sql.and("actor_name = ?", [name.clone().into()]);
+    }
+    if let Some(action) = &filter.action {
+        sql.and("action = ?", [action.clone().into()]);
+    }
+    if let Some(kind) = &filter.object_kind {
+        sql.and("object_kind = ?", [kind.clone().into()]);
+    }
+    if let Some(id) = filter.object_id {
+        sql.and("object_id = ?", [id.into()]);
+    }
+    if let Some(since) = filter.since {
+        sql.and("at >= ?", [since.millis().into()]);
+    }
+    if let Some(until) = filter.until {
+        sql.and("at < ?", [until.millis().into()]);
+    }
+    if let Some(id) = filter.before {
+        sql.and("id < ?", [id.into()]);
+    }
+    sql.end("ORDER BY id DESC LIMIT ?", [filter.limit.saturating_add(1).into()]);
+    let mut statement = tx.prepare(sql.text())?;
+    let rows = statement.query_map(&*sql.params(), from_row).map_err(|e| store_error(&e))?;
+    rows.collect::<Result<_, _>>().map_err(|e| store_error(&e))
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        id: row.get(0)?,
+        at: Timestamp(row.get(1)?),
+        actor_kind: row.get(2)?,
+        actor_user_id: row.get(3)?,
+        actor_key_id: row.get(4)?,
+        actor_name: row.get(5)?,
+        surface: row.get(6)?,
+        action: row.get(7)?,
+        object_kind: row.get(8)?,
+        object_id: row.get(9)?,
+        before: row.get(10)?,
+        after: row.get(11)?,
+        ip: row.get(12)?,
+        request_id: row.get(13)?,
+    })
 }

@@ -14,7 +14,8 @@ use crate::domain::money::Money;
 use crate::domain::policy::{Permit, Rows};
 use crate::domain::services::ServiceId;
 use crate::domain::subscribers::{
-    Filter, Listed, ListedSubscriber, NewSubscriber, PageOf, Place, Status, Subscriber, SubscriberId, Usage,
+    Filter, Listed, ListedSubscriber, NewSubscriber, PageOf, Place, Sort, SortBy, Status, Subscriber, SubscriberId,
+    Usage,
 };
 use crate::domain::time::{Date, Timestamp};
 use crate::domain::users::{UserId, fold};
@@ -52,6 +53,7 @@ macro_rules! select_listed {
     ($rest:literal) => {
         concat!(
             "SELECT s.id, s.username, s.full_name, s.phone, s.status, s.service_id, s.expiry_date, s.created_at, ",
+            "s.owner_id, s.nas_id, s.balance, s.updated_at, ",
             "(SELECT coalesce(a.framed_ip, '') FROM access_sessions a ",
             "WHERE a.subscriber_id = s.id AND a.stopped_at IS NULL ORDER BY a.id DESC LIMIT 1) ",
             "FROM subscribers s WHERE s.deleted_at IS NULL",
@@ -169,7 +171,7 @@ pub fn list(
     match page.place {
         Place::Page(number) => {
             let offset = (number - 1).saturating_mul(page.limit);
-            sql.end("ORDER BY s.id LIMIT ? OFFSET ?", [page.rows_to_read().into(), offset.into()]);
+            sql.end(page_order(page.sort), [page.rows_to_read().into(), offset.into()]);
         }
         Place::After(id) => {
             sql.and("s.id > ?", [id.into()]);
@@ -185,6 +187,19 @@ pub fn list(
         Place::Page(_) => Some(count(tx, permit, filter, today)?),
     };
     Ok(Listed::from_rows(rows, page, total, |row| row.id.0))
+}
+
+fn page_order(sort: Sort) -> &'static str {
+    match (sort.by, sort.descending) {
+        (SortBy::Id, false) => "ORDER BY s.id LIMIT ? OFFSET ?",
+        (SortBy::Id, true) => "ORDER BY s.id DESC LIMIT ? OFFSET ?",
+        (SortBy::Username, false) => "ORDER BY s.username_key LIMIT ? OFFSET ?",
+        (SortBy::Username, true) => "ORDER BY s.username_key DESC LIMIT ? OFFSET ?",
+        (SortBy::ExpiryDate, false) => "ORDER BY s.expiry_date, s.id LIMIT ? OFFSET ?",
+        (SortBy::ExpiryDate, true) => "ORDER BY s.expiry_date DESC, s.id DESC LIMIT ? OFFSET ?",
+        (SortBy::UpdatedAt, false) => "ORDER BY s.updated_at, s.id LIMIT ? OFFSET ?",
+        (SortBy::UpdatedAt, true) => "ORDER BY s.updated_at DESC, s.id DESC LIMIT ? OFFSET ?",
+    }
 }
 
 fn count(tx: &ReadTx<'_>, permit: &Permit, filter: &Filter, today: Date) -> Result<i64, AppError> {
@@ -237,6 +252,11 @@ fn narrowed(
     if let Some(date) = filter.expires_before {
         sql.and("s.expiry_date < ?", [date.days().into()]);
     }
+    match filter.owner {
+        Some(Some(owner)) => sql.and("s.owner_id = ?", [owner.0.into()]),
+        Some(None) => sql.and("s.owner_id IS NULL", []),
+        None => {}
+    }
     if let Some(since) = filter.updated_since {
         sql.and("s.updated_at >= ?", [since.millis().into()]);
     }
@@ -287,7 +307,7 @@ fn from_row(row: &Row<'_>, today: Date) -> rusqlite::Result<Subscriber> {
 
 fn listed_from_row(row: &Row<'_>, today: Date) -> rusqlite::Result<ListedSubscriber> {
     let expiry_date = date(row, 6)?;
-    let session_ip: Option<String> = row.get(8)?;
+    let session_ip: Option<String> = row.get(12)?;
     Ok(ListedSubscriber {
         id: SubscriberId(row.get(0)?),
         username: row.get(1)?,
@@ -297,6 +317,10 @@ fn listed_from_row(row: &Row<'_>, today: Date) -> rusqlite::Result<ListedSubscri
         service_id: ServiceId(row.get(5)?),
         expiry_date,
         created_at: Timestamp(row.get(7)?),
+        owner: row.get::<_, Option<i64>>(8)?.map(UserId),
+        nas_id: row.get(9)?,
+        balance: Money(row.get(10)?),
+        updated_at: Timestamp(row.get(11)?),
         is_online: session_ip.is_some(),
         ip_address: session_ip.filter(|ip| !ip.is_empty()),
     })

@@ -187,7 +187,7 @@ fn can_exits_with_its_verdict_and_shows_every_gate_of_the_style() {
         }
         for gate in said["gates"].as_array().unwrap() {
             assert!(["pass", "FAIL", "not judged"].contains(&gate["result"].as_str().unwrap()), "{gate}");
-            assert_eq!(gate.get("need").is_some(), gate["result"] == "FAIL", "{gate}");
+            assert!(gate.get("need").is_none() || gate["result"] == "FAIL", "{gate}");
         }
         let table = home.run(["key", "can", id, method, path]);
         assert!(table.code == ran.code && table.stdout.starts_with(&format!("{verdict}: ")), "{table:?}");

@@ -46,7 +46,7 @@ fn random_creates_of_several_owners_keep_the_counters_equal_to_a_recount() {
     );
     assert_eq!(kept, recount);
 
-    let page = PageOf { place: Part::Page(1), limit: 1 };
+    let page = PageOf { place: Part::Page(1), limit: 1, sort: Default::default() };
     let totals = owners.each_ref().map(|permit| {
         db.read(|tx| actions::subscribers::list(tx, permit, &Filter::default(), page, today())).unwrap().total.unwrap()
     });

@@ -13,7 +13,7 @@ use crate::place::{Place, create, operator, reseller, subscriber, today};
 /// What a caller who types this finds.
 fn found(db: &Db, typed: &str) -> BTreeSet<String> {
     let filter = Filter { username: Some(fold(typed)), ..Filter::default() };
-    let page = PageOf { place: Part::Page(1), limit: 100 };
+    let page = PageOf { place: Part::Page(1), limit: 100, sort: Default::default() };
     let listed = db.read(|tx| actions::subscribers::list(tx, &operator(), &filter, page, today())).unwrap();
     assert_eq!(listed.total, Some(i64::try_from(listed.rows.len()).unwrap()), "the count and the rows differ");
     listed.rows.into_iter().map(|row| row.username).collect()
@@ -115,7 +115,7 @@ fn a_reseller_finds_its_own_rows_only() {
     create(&db, &rosa, subscriber("customer-of-rosa")).unwrap();
     create(&db, &operator(), subscriber("customer-of-the-house")).unwrap();
     let filter = Filter { username: Some("customer".to_owned()), ..Filter::default() };
-    let page = PageOf { place: Part::Page(1), limit: 10 };
+    let page = PageOf { place: Part::Page(1), limit: 10, sort: Default::default() };
     for _ in 0..2 {
         let listed = db.read(|tx| actions::subscribers::list(tx, &rosa, &filter, page, today())).unwrap();
         assert_eq!(listed.rows.iter().map(|row| row.username.as_str()).collect::<Vec<_>>(), ["customer-of-rosa"]);

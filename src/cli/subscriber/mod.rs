@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::operator;
@@ -16,9 +15,8 @@ use super::output::{Outcome, Output};
 use crate::actions;
 use crate::app::App;
 use crate::domain::error::AppError;
-use crate::domain::money::Money;
-use crate::domain::services::ServiceId;
-use crate::domain::subscribers::{self as domain, Filter, ListedSubscriber, PageOf, Place, Subscriber};
+use crate::domain::subscribers::view::{Row, View};
+use crate::domain::subscribers::{self as domain, Filter, PageOf, Place, Sort};
 use crate::domain::users::fold;
 use crate::store::ReadTx;
 
@@ -89,7 +87,8 @@ pub fn run(app: &App, output: Output, command: Command) -> Outcome {
         }
         Command::Show { subscriber } => output.one(&app.db.read(|tx| {
             let found = actions::subscribers::get_by_reference(tx, &operator(), &subscriber, app.today())?;
-            detail(tx, &found)
+            let related = actions::subscribers::related(tx, &operator(), &found)?;
+            Ok(json!(View::of(&found, &related)))
         })?),
         Command::Export { file, with_passwords } => export::run(app, file.as_deref(), with_passwords),
         Command::Import { file, dry_run } => import::run(app, output, &file, dry_run),
@@ -104,84 +103,12 @@ fn list(tx: &ReadTx<'_>, app: &App, filter: &Filter, limit: u32) -> Result<Vec<V
     let (mut rows, mut after, limit) = (Vec::new(), 0, usize::try_from(limit).unwrap_or(usize::MAX));
     loop {
         let wanted = i64::try_from(limit - rows.len()).unwrap_or(PART).min(PART);
-        let page = PageOf { place: Place::After(after), limit: wanted };
+        let page = PageOf { place: Place::After(after), limit: wanted, sort: Sort::default() };
         let part = actions::subscribers::list(tx, &operator(), filter, page, app.today())?;
-        rows.extend(part.rows.iter().map(|row| listed(row, &services)));
+        rows.extend(part.rows.iter().map(|row| json!(Row::of(row, services.get(&row.service_id).copied()))));
         match part.next {
             Some(next) if rows.len() < limit => after = next,
             _ => return Ok(rows),
         }
     }
-}
-
-fn listed(row: &ListedSubscriber, services: &HashMap<ServiceId, &str>) -> Value {
-    json!({
-        "id": row.id.0, "username": row.username, "full_name": row.full_name, "phone": row.phone,
-        "status": row.status.as_str(), "service_id": row.service_id.0, "service": services.get(&row.service_id),
-        "expiry_date": row.expiry_date.iso(), "is_online": row.is_online, "created_at": row.created_at.rfc3339(),
-    })
-}
-
-fn detail(tx: &ReadTx<'_>, of: &Subscriber) -> Result<Detail, AppError> {
-    let owner = match of.owner {
-        Some(id) => Some(actions::users::get_by_id(tx, &operator(), id)?.username),
-        None => None,
-    };
-    let nas = match of.nas_id {
-        Some(id) => Some(actions::nas::get(tx, &operator(), id)?.name),
-        None => None,
-    };
-    Ok(Detail {
-        id: of.id.0,
-        username: of.username.clone(),
-        owner,
-        full_name: of.full_name.clone(),
-        phone: of.phone.clone(),
-        address: of.address.clone(),
-        email: of.email.clone(),
-        note: of.note.clone(),
-        external_id: of.external_id.clone(),
-        status: of.status.as_str(),
-        service_id: of.service_id.0,
-        service: of.service_name.clone(),
-        nas_id: of.nas_id,
-        nas,
-        is_online: of.is_online,
-        ip_address: of.ip_address.clone(),
-        mac_address: of.mac_address.clone(),
-        expiry_date: of.expiry_date.iso(),
-        balance: of.balance,
-        daily_download_used: of.daily_download_used,
-        monthly_download_used: of.monthly_download_used,
-        created_at: of.created_at.rfc3339(),
-        updated_at: of.updated_at.rfc3339(),
-    })
-}
-
-/// A subscriber by the names of the admin surface; never its password.
-#[derive(Serialize)]
-struct Detail {
-    id: i64,
-    username: String,
-    owner: Option<String>,
-    full_name: String,
-    phone: String,
-    address: String,
-    email: String,
-    note: String,
-    external_id: Option<String>,
-    status: &'static str,
-    service_id: i64,
-    service: String,
-    nas_id: Option<i64>,
-    nas: Option<String>,
-    is_online: bool,
-    ip_address: Option<String>,
-    mac_address: Option<String>,
-    expiry_date: String,
-    balance: Money,
-    daily_download_used: i64,
-    monthly_download_used: i64,
-    created_at: String,
-    updated_at: String,
 }

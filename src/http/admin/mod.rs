@@ -1,12 +1,17 @@
 //! The admin surface: `/api` and everything that no other surface claims (contract: admin.md).
 
+mod audit;
 pub mod auth;
 mod envelope;
 pub mod error;
 mod key_changes;
 mod keys;
+mod nas;
+mod pages;
+mod services;
 mod session;
 mod setup;
+mod subscribers;
 
 use super::call::Handler;
 
@@ -33,4 +38,20 @@ pub const HANDLERS: &[(&str, Handler)] = &[
     ("keys.logs", |call| Box::pin(keys::logs(call))),
     ("keys.rotate", |call| Box::pin(keys::rotate(call))),
     ("keys.can", |call| Box::pin(key_changes::can(call))),
+    ("services.list", |call| Box::pin(services::list(call))),
+    ("services.create", |call| Box::pin(services::create(call))),
+    ("services.get", |call| Box::pin(services::get(call))),
+    ("services.update", |call| Box::pin(services::update(call))),
+    ("services.delete", |call| Box::pin(services::delete(call))),
+    ("nas.list", |call| Box::pin(nas::list(call))),
+    ("nas.create", |call| Box::pin(nas::create(call))),
+    ("nas.get", |call| Box::pin(nas::get(call))),
+    ("nas.update", |call| Box::pin(nas::update(call))),
+    ("nas.delete", |call| Box::pin(nas::delete(call))),
+    ("subscribers.list", |call| Box::pin(subscribers::list(call))),
+    ("subscribers.create", |call| Box::pin(subscribers::create(call))),
+    ("subscribers.get", |call| Box::pin(subscribers::get(call))),
+    ("subscribers.update", |call| Box::pin(subscribers::update(call))),
+    ("subscribers.delete", |call| Box::pin(subscribers::delete(call))),
+    ("audit.list", |call| Box::pin(audit::list(call))),
 ];

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use serde::Serialize;
 
 use crate::domain::error::{AppError, Invalid};
-use crate::domain::subscribers::{Listed, PageOf, Place};
+use crate::domain::subscribers::{Listed, PageOf, Place, Sort};
 use crate::domain::time::Timestamp;
 use crate::http::answer::Reply;
 use crate::http::query::Query;
@@ -63,5 +63,5 @@ pub fn asked_page(query: &Query) -> Result<PageOf, Invalid> {
         (None, Some(id)) => Place::After(id),
         (number, None) => Place::Page(number.unwrap_or(1)),
     };
-    Ok(PageOf { place, limit })
+    Ok(PageOf { place, limit, sort: Sort::default() })
 }

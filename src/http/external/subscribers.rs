@@ -178,5 +178,6 @@ fn filter(call: &Call) -> Result<Filter, Failure> {
             // In a query an unescaped + of the offset arrives as a space.
             .map(|text| Timestamp::parse_instant("updated_since", &text.replace(' ', "+"), zone))
             .transpose()?,
+        owner: None,
     })
 }

@@ -19,6 +19,7 @@ pub struct NewNas {
     pub secret_sealed: Option<Vec<u8>>,
     pub kind: Kind,
     pub coa_port: u16,
+    pub is_active: bool,
 }
 
 /// A reseller who sees a router.
@@ -68,12 +69,13 @@ const RESELLERS: &str = "
     SELECT u.id, u.username FROM nas_resellers r JOIN users u ON u.id = r.user_id
     WHERE r.nas_id = ?1 AND u.deleted_at IS NULL ORDER BY u.username_key";
 const INSERT: &str = "
-    INSERT INTO nas (uid, name, name_key, ip_address, secret_sealed, type, coa_port, created_at, updated_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
+    INSERT INTO nas (uid, name, name_key, ip_address, secret_sealed, type, coa_port, is_active, created_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)
     ON CONFLICT DO NOTHING
     RETURNING id";
 const UPDATE: &str = "
-    UPDATE nas SET name = ?2, name_key = ?3, ip_address = ?4, secret_sealed = ?5, type = ?6, coa_port = ?7, updated_at = ?8
+    UPDATE nas SET name = ?2, name_key = ?3, ip_address = ?4, secret_sealed = ?5, type = ?6, coa_port = ?7, is_active = ?8,
+           updated_at = ?9
     WHERE id = ?1 AND deleted_at IS NULL";
 const LINK: &str = "INSERT INTO nas_resellers (nas_id, user_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 const UNLINK_ALL: &str = "DELETE FROM nas_resellers WHERE nas_id = ?1";
@@ -116,6 +118,7 @@ pub fn insert(tx: &WriteTx<'_>, _permit: &Permit, new: &NewNas, now: Timestamp) 
         new.secret_sealed,
         new.kind.as_str(),
         new.coa_port,
+        new.is_active,
         now.millis()
     ];
     tx.prepare(INSERT)?.query_row(row, |row| row.get(0)).optional().map_err(|e| store_error(&e))
@@ -131,6 +134,7 @@ pub fn update(tx: &WriteTx<'_>, permit: &Permit, after: &Stored, now: Timestamp)
         after.secret_sealed,
         after.kind.as_str(),
         after.coa_port,
+        after.is_active,
         now.millis()
     ];
     tx.execute(UPDATE, row)?;
