@@ -9,6 +9,7 @@
 
 mod support;
 
+mod audit_replay;
 mod concurrency;
 mod edge;
 mod external;
