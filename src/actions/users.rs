@@ -135,8 +135,8 @@ pub fn delete(
 
 fn hand_over(tx: &WriteTx<'_>, permit: &Permit, user: &User, heir: &str, now: Timestamp) -> Result<(), AppError> {
     let heir = find_above(tx, permit, "transfer_to", heir)?;
-    if heir.id == user.id {
-        return Err(Invalid::new("transfer_to", "must be another account").into());
+    if heir.id == user.id || heir.creator_id == Some(user.id) {
+        return Err(Invalid::new("transfer_to", "must be another account, and not stand under this one").into());
     }
     let to = Heir { id: heir.id, role: heir.role };
     match store::users::hand_over(tx, permit, user.id, to, now)? {

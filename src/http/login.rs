@@ -87,9 +87,7 @@ pub async fn log_in(call: &Call, kind: Kind) -> Result<LoggedIn, Failure> {
     let hash = known.login.as_ref().and_then(|login| login.password_hash.clone());
     let right = call.state.app.hasher.verify(password, hash).await?;
     let Some(verified) = known.login.filter(|_| right) else {
-        report(call);
-        call.state.app.db.write(move |tx| sessions::fail(tx, &door)).await?;
-        return Err(AppError::BadCredentials.into());
+        return Err(failed(call, door, AppError::BadCredentials).await);
     };
     policy::login(kind.least, &verified.account).map_err(|denial| Failure::Denied(Box::new(denial)))?;
     open(call, kind, door, verified).await
@@ -112,8 +110,7 @@ pub async fn check_password(
     if call.state.app.hasher.verify(password, hash).await? {
         return Ok(());
     }
-    call.state.app.db.write(move |tx| sessions::fail(tx, &door)).await?;
-    Err(Invalid::new(field, "is not the current password").into())
+    Err(failed(call, door, Invalid::new(field, "is not the current password").into()).await)
 }
 
 async fn open(call: &Call, kind: Kind, door: Door, verified: crate::store::users::Login) -> Result<LoggedIn, Failure> {
@@ -134,6 +131,18 @@ async fn open(call: &Call, kind: Kind, door: Door, verified: crate::store::users
     let origin = Arc::new(call.permit.origin().clone());
     let user = call.state.app.db.write(move |tx| sessions::open(tx, &login, &origin)).await?;
     Ok(LoggedIn { user, token, refresh })
+}
+
+/// A wrong password is one step up the ladder of its name, and one of the failing credentials of its address.
+async fn failed(call: &Call, door: Door, refusal: AppError) -> Failure {
+    report(call);
+    let (ip, now) = (door.ip, door.now);
+    let counted = call.state.app.db.write(move |tx| sessions::fail(tx, &door)).await;
+    match (counted, call.state.shield.failure(ip, now)) {
+        (Err(error), _) => error.into(),
+        (Ok(()), Err(seconds)) => too_many(seconds),
+        (Ok(()), Ok(())) => refusal.into(),
+    }
 }
 
 /// One line for whoever watches the log for guessing. The name is the caller's own text and stays out of it.
