@@ -9,7 +9,7 @@
 
 mod support;
 
-mod audit_replay;
+mod audit;
 mod concurrency;
 mod edge;
 mod external;

@@ -5,15 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use panel::domain::keys::hash_of;
-use panel::domain::sessions::{Audience, NewSession};
-use panel::domain::time::Timestamp;
-use panel::domain::users::{Role, UserId};
-use panel::store;
+use panel::domain::sessions::Audience;
 use proptest::prelude::*;
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
+use super::admin_token;
 use crate::support::{Request, TestApp};
 
 /// Object kind, and how its audited columns are read: `id`, then the columns by the audit's names.
@@ -151,36 +147,6 @@ fn fresh(kind: &str) -> Map<String, Value> {
         }
     }
     columns
-}
-
-/// A session of the first admin, as a login would have left it.
-fn admin_token(app: &TestApp, audience: Audience) -> String {
-    let session_id = SecretString::from(format!("test-session-of-{}", audience.as_str()));
-    let now = app.now();
-    let expires_at = now.plus_millis(Timestamp::DAY);
-    let new = NewSession {
-        user: UserId(1),
-        audience,
-        id_hash: hash_of(session_id.expose_secret().as_bytes()),
-        ip: None,
-        user_agent: None,
-        now,
-        expires_at,
-    };
-    app.write(move |tx| {
-        tx.unaudited("a test's session");
-        store::sessions::insert(tx, &new)
-    })
-    .unwrap();
-    let token = panel::crypto::signer::Token {
-        user: UserId(1),
-        role: Role::Admin,
-        audience,
-        session_id: &session_id,
-        issued_at: now,
-        expires_at,
-    };
-    app.panel.signer.sign(token).unwrap().expose_secret().to_owned()
 }
 
 /// One call: method, path, body. `{n}` in a path or a body is a small number, so that calls meet each other's rows.
