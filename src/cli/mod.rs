@@ -2,6 +2,7 @@
 
 mod admin;
 mod config;
+mod definitions;
 mod healthcheck;
 mod integration;
 mod key;
@@ -56,11 +57,22 @@ enum Command {
     Config(config::Command),
     /// Ask the running server how it is; exit 0 means healthy.
     Healthcheck,
+    #[command(flatten)]
+    Plain(Plain),
+    #[command(flatten)]
+    OnApp(OnApp),
+}
+
+/// Commands that need neither settings nor a database.
+#[derive(Debug, Subcommand)]
+enum Plain {
     /// What other systems need to work with this panel.
     #[command(subcommand)]
     Integration(integration::Command),
-    #[command(flatten)]
-    OnApp(OnApp),
+    /// Completions for a shell, on standard output.
+    Completions { shell: definitions::For },
+    /// The manual page, on standard output: panel man | man -l -
+    Man,
 }
 
 /// Commands that work on the database, beside a running server or without one.
@@ -110,19 +122,31 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Outcome {
-    let loaded = crate::config::load(cli.config.as_deref()).map_err(|error| Failure::sentences(&error.to_string()))?;
     let output = Output { json: cli.json, yes: cli.yes };
+    // A wrong setting must not keep anybody from the manual.
+    if let Command::Plain(command) = cli.command {
+        return plain(output, &command);
+    }
+    let loaded = crate::config::load(cli.config.as_deref()).map_err(|error| Failure::sentences(&error.to_string()))?;
     match cli.command {
+        Command::Plain(command) => plain(output, &command),
         Command::Serve => serve::run(loaded.config),
         Command::Config(command) => config::run(output, &loaded.settings, &command),
         Command::Healthcheck => healthcheck::run(&loaded.config),
-        Command::Integration(command) => integration::run(output, &command),
         Command::OnApp(command) => {
             owner::become_owner(&loaded.config.database.path)?;
             let app =
                 App::open(loaded.config, Clock::default()).map_err(|error| Failure::sentences(&error.to_string()))?;
             on_app(&app, output, command)
         }
+    }
+}
+
+fn plain(output: Output, command: &Plain) -> Outcome {
+    match command {
+        Plain::Integration(command) => integration::run(output, command),
+        Plain::Completions { shell } => definitions::completions(*shell),
+        Plain::Man => definitions::man(),
     }
 }
 
@@ -144,7 +168,7 @@ pub fn carry_out(app: &App, line: &str) -> Outcome {
     let wrong = |why: String| Failure::new(why, "panel --help says what there is.");
     match Cli::try_parse_from(line.split(' ')).map_err(|error| wrong(error.to_string()))?.command {
         Command::OnApp(command) => on_app(app, Output { json: true, yes: true }, command),
-        Command::Serve | Command::Config(_) | Command::Healthcheck | Command::Integration(_) => {
+        Command::Serve | Command::Config(_) | Command::Healthcheck | Command::Plain(_) => {
             Err(wrong("not a command on an open database".to_owned()))
         }
     }

@@ -12,6 +12,7 @@ mod raw_http;
 mod server;
 
 mod config;
+mod definitions;
 mod exit_codes;
 mod healthcheck;
 mod keys;
