@@ -3,6 +3,7 @@
 mod can;
 mod change;
 mod mint;
+mod whoami;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -26,6 +27,7 @@ use crate::store::{self, ReadTx, WriteTx};
 pub use can::{Answered, Question, can, long_windows};
 pub use change::{KeyChange, rotate, update};
 pub use mint::mint;
+pub use whoami::{Whoami, whoami};
 
 /// What a request showed. Where it stands in the request is the surface's knowledge.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! One function for each thing somebody can do, shared by all surfaces and the command line.
 //! Never: actix, SQL, header names, status codes.
 
+pub mod accounts;
 pub mod audit;
 pub mod bootstrap;
 pub mod keys;

@@ -50,7 +50,11 @@ fn section(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
 }
 
 fn write(bytes: &[u8]) -> Outcome {
-    io::stdout().lock().write_all(bytes).map_err(|error| unwritable(&error))
+    match io::stdout().lock().write_all(bytes) {
+        // A reader that has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| unwritable(&error)),
+    }
 }
 
 fn unwritable(error: &io::Error) -> Failure {

@@ -1,5 +1,6 @@
 //! What the business is, as pure values. Never: actix, rusqlite, the clock, any other room.
 
+pub mod accounts;
 pub mod addresses;
 pub mod audit;
 pub mod encoding;

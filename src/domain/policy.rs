@@ -23,7 +23,7 @@ use super::users::{Role, UserId};
 #[cfg(test)]
 pub use permit::reseller_for_tests;
 pub use permit::{Actor, Origin, Permit, Rows, logged_in, operator, setup, system};
-pub use refusal::{Refusal, admin_required, api_access_off, cannot_grant, session_required};
+pub use refusal::{Refusal, admin_required, api_access_off, cannot_grant, session_required, super_admin_required};
 pub use sessions::{login, no_session, session_over};
 
 /// The gates in their order; the first that fails decides status and code.
@@ -261,6 +261,11 @@ impl Denial {
     /// What an address is told that asked too often without a valid credential.
     pub fn too_many_from_address(retry_after_seconds: i64) -> Self {
         Self { retry_after_seconds: Some(retry_after_seconds), ..only(Gate::Rate) }
+    }
+
+    /// The gate of a refusal that hangs on the target or on the body.
+    pub fn by(denied: Denied) -> Self {
+        Self { first: denied, ..only(Gate::Role) }
     }
 
     pub fn is_of_session(&self) -> bool {

@@ -292,7 +292,12 @@ fn finish(visit: Visit, answered: Answered) -> (HttpResponse, Option<Aftermath>)
         Ok(reply) => (succeed(reply, route, &caller), None),
         Err(failure) => {
             let response = refuse(&visit, &failure);
-            (response, if let Failure::Denied(denial) = failure { Some(denial) } else { None })
+            let denial = match failure {
+                Failure::Denied(denial) => Some(denial),
+                Failure::App(AppError::Forbidden(refusal)) => Some(Box::new(Denial::by(refusal.denied))),
+                Failure::App(_) | Failure::Edge(_) => None,
+            };
+            (response, denial)
         }
     };
     let headers = response.headers_mut();

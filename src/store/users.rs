@@ -14,6 +14,7 @@ use crate::domain::quotas::{Quota, Quotas};
 use crate::domain::time::Timestamp;
 use crate::domain::users::{AccountStatus, Email, Profile, Role, User, UserId, fold};
 
+pub use accounts::{Holder, find_holder, list_accounts};
 pub use change::{NewUser, delete, insert, set_last_login, set_password, set_status, update};
 pub use owned::{Owned, count_users_of, hand_over, owned_by};
 
@@ -37,6 +38,9 @@ macro_rules! select_users {
         )
     };
 }
+// It follows the macro that it reads the columns with.
+mod accounts;
+
 const FIND_BY_USERNAME: &str = select_users!("WHERE u.username_key = ?1 AND u.deleted_at IS NULL");
 const FIND_BY_ID: &str = select_users!("WHERE u.id = ?1 AND u.deleted_at IS NULL");
 const LIST_ALL: &str = select_users!("WHERE u.deleted_at IS NULL ORDER BY u.id");

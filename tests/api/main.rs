@@ -10,6 +10,7 @@
 mod support;
 
 mod audit;
+mod billing;
 mod concurrency;
 mod edge;
 mod external;

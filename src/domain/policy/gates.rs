@@ -105,13 +105,18 @@ fn grant_gates(route: &Route, key: &KeyFacts, failing: &mut Vec<Denied>) {
         (Grants::Panel(have), Need::Panel(need)) => panel_gate(route, key, have, need, failing),
         (Grants::Billing { level, scopes }, Need::Billing { level: need, scopes: wanted }) => {
             if *level < need {
-                let fix = format!("panel key update {} --level {}", key.reference(), need.as_str());
-                failing.push(denied(Gate::Level, need.as_str(), level.as_str(), Some(fix)));
+                failing.push(level_too_low(key, need, *level));
             }
             billing_scope_gate(key, scopes, wanted, failing);
         }
         _ => {}
     }
+}
+
+/// Gate 12 of a billing key where its level fails.
+pub(super) fn level_too_low(key: &KeyFacts, need: Level, have: Level) -> Denied {
+    let fix = format!("panel key update {} --level {}", key.reference(), need.as_str());
+    denied(Gate::Level, need.as_str(), have.as_str(), Some(fix))
 }
 
 fn panel_gate(route: &Route, key: &KeyFacts, have: &[Permission], need: PanelNeed, failing: &mut Vec<Denied>) {

@@ -1,10 +1,11 @@
 //! Refusals that the gates cannot decide, because they hang on the target or on what the body says. Each names the gate
 //! it belongs to, so that it explains itself as a gate's does.
 
-use super::gates::{denied, no_api_access, role_too_low};
-use super::{Denied, Gate, Permit};
+use super::gates::{denied, level_too_low, no_api_access, role_too_low};
+use super::{Denied, Gate, KeyFacts, Permit};
 use crate::domain::error::AppError;
 use crate::domain::features::Feature;
+use crate::domain::keys::Level;
 use crate::domain::users::Role;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,16 @@ pub fn admin_required(permit: &Permit) -> AppError {
         None => denied(Gate::Role, Role::Admin.as_str(), permit.role().as_str(), None),
     };
     refused("Admin access required", denied)
+}
+
+/// What a billing key does only at the highest level. A key cannot be raised above its owner, so that of anybody but an
+/// admin is told of the owner first (contract: billing.md, Levels and scopes).
+pub fn super_admin_required(key: &KeyFacts, have: Level) -> AppError {
+    let denied = match key.owner.as_ref().filter(|owner| owner.role < Role::Admin) {
+        Some(owner) => role_too_low(Role::Admin, owner),
+        None => level_too_low(key, Level::SuperAdmin, have),
+    };
+    refused("The user doesn't have super admin privileges", denied)
 }
 
 /// What only a person may do: no key changes who it acts for.

@@ -182,16 +182,16 @@ const MANAGEMENT: &[&[BillingScope]] = &[&[BillingScope::AccountManagement]];
 const SUSPENSION: &[&[BillingScope]] = &[&[BillingScope::AccountManagement], &[BillingScope::BillingOperations]];
 
 pub(super) const BILLING: &[Route] = &[
-    billing(Get, "/api/v1/billing/accounts", Level::ReadOnly, &[], "accounts.list"),
-    billing(Post, "/api/v1/billing/accounts", Level::Billing, CREATION, "accounts.create"),
-    billing(Get, "/api/v1/billing/accounts/{id}", Level::ReadOnly, &[], "accounts.get"),
-    billing(Put, "/api/v1/billing/accounts/{id}", Level::Billing, MANAGEMENT, "accounts.update"),
-    billing(Delete, "/api/v1/billing/accounts/{id}", Level::Billing, MANAGEMENT, "accounts.delete"),
-    billing(Post, "/api/v1/billing/accounts/{id}/suspend", Level::Billing, SUSPENSION, "accounts.suspend"),
-    billing(Post, "/api/v1/billing/accounts/{id}/unsuspend", Level::Billing, SUSPENSION, "accounts.unsuspend"),
-    billing(Get, "/api/v1/billing/accounts/{id}/stats", Level::ReadOnly, &[], "accounts.stats"),
-    billing(Get, "/api/v1/billing/whoami", Level::ReadOnly, &[], "whoami"),
-    billing(Get, "/api/health", Level::Billing, CREATION, "health").open_unmetered(),
+    billing(Get, "/api/v1/billing/accounts", Level::ReadOnly, &[], "accounts.list").served(),
+    billing(Post, "/api/v1/billing/accounts", Level::Billing, CREATION, "accounts.create").served(),
+    billing(Get, "/api/v1/billing/accounts/{id}", Level::ReadOnly, &[], "accounts.get").served(),
+    billing(Put, "/api/v1/billing/accounts/{id}", Level::Billing, MANAGEMENT, "accounts.update").served(),
+    billing(Delete, "/api/v1/billing/accounts/{id}", Level::Billing, MANAGEMENT, "accounts.delete").served(),
+    billing(Post, "/api/v1/billing/accounts/{id}/suspend", Level::Billing, SUSPENSION, "accounts.suspend").served(),
+    billing(Post, "/api/v1/billing/accounts/{id}/unsuspend", Level::Billing, SUSPENSION, "accounts.unsuspend").served(),
+    billing(Get, "/api/v1/billing/accounts/{id}/stats", Level::ReadOnly, &[], "accounts.stats").served(),
+    billing(Get, "/api/v1/billing/whoami", Level::ReadOnly, &[], "whoami").served(),
+    billing(Get, "/api/health", Level::Billing, CREATION, "health").open_unmetered().served(),
 ];
 
 pub(super) const ADMIN: &[Route] = &[

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::domain::error::{AppError, Conflict};
+use crate::domain::error::{AppError, Conflict, Noun};
 use crate::domain::policy::{Denial, Gate};
 use crate::http::answer::Failure;
 use crate::http::visit::Visit;
@@ -47,6 +47,8 @@ fn app(error: &AppError) -> (StatusCode, String) {
         AppError::Forbidden(refusal) => (StatusCode::FORBIDDEN, refusal.text.clone()),
         AppError::LimitReached { .. } => (StatusCode::BAD_REQUEST, error.to_string()),
         AppError::BadCredentials => (StatusCode::UNAUTHORIZED, error.to_string()),
+        // What this surface calls an account is a user everywhere else.
+        AppError::NotFound(Noun::User) => (StatusCode::NOT_FOUND, "Account not found".to_owned()),
         AppError::NotFound(noun) => (StatusCode::NOT_FOUND, format!("{} not found", noun.name())),
         AppError::Conflict(Conflict::UsernameTaken { .. }) => {
             (StatusCode::BAD_REQUEST, "Username already exists".to_owned())

@@ -1,11 +1,13 @@
 //! Every mutating route and every mutating command leaves an entry that names who, what, from where, and no secret.
 
 use panel::cli;
+use panel::domain::keys::Style;
 use panel::domain::routes::{Method, Route, Surface};
 use panel::domain::sessions::Audience;
 use serde_json::{Value, json};
 
 use super::admin_token;
+use crate::keys::{ACCOUNTS, Minted, everything, mint};
 use crate::support::{Answer, Key, Request, TestApp};
 
 /// Route, path, body, and the entry that it leaves. In an order in which each succeeds.
@@ -22,7 +24,7 @@ const SILENT: [(Surface, &str); 3] =
 const ELSEWHERE: [(Surface, &str); 2] = [(Surface::Admin, "setup.set_password"), (Surface::Admin, "auth.password")];
 
 fn steps() -> Vec<Step> {
-    use Surface::{Admin, External, Panel};
+    use Surface::{Admin, Billing, External, Panel};
     let subscriber = "/api/v1/external/subscribers";
     vec![
         (
@@ -87,6 +89,23 @@ fn steps() -> Vec<Step> {
         (Panel, "packages.delete", "/api/v1/packages/gold", json!({}), "packages.delete"),
         (Panel, "auth.login", "/api/v1/auth/login", json!({"username": "admin", "password": PASSWORD}), "auth.login"),
         (Panel, "auth.logout", "/api/v1/auth/logout", json!({}), "auth.logout"),
+        (
+            Billing,
+            "accounts.create",
+            ACCOUNTS,
+            json!({"username": "bob", "email": "bob@x.lb", "password": PASSWORD}),
+            "users.create",
+        ),
+        (
+            Billing,
+            "accounts.update",
+            "/api/v1/billing/accounts/{account}",
+            json!({"password": "other-Bronze-42"}),
+            "users.update",
+        ),
+        (Billing, "accounts.suspend", "/api/v1/billing/accounts/{account}/suspend", json!({}), "users.suspend"),
+        (Billing, "accounts.unsuspend", "/api/v1/billing/accounts/{account}/unsuspend", json!({}), "users.unsuspend"),
+        (Billing, "accounts.delete", "/api/v1/billing/accounts/{account}", json!({}), "users.delete"),
         (Admin, "services.create", "/api/services", json!({"name": "s"}), "services.create"),
         (Admin, "services.update", "/api/services/2", json!({"upload_speed": 5}), "services.update"),
         (Admin, "services.delete", "/api/services/2", json!({}), "services.delete"),
@@ -166,11 +185,13 @@ fn fill(app: &TestApp, target: &str) -> String {
     let last_key = || app.number("SELECT max(id) FROM api_keys").to_string();
     let panel_key = || app.text("SELECT panel_id FROM api_keys WHERE panel_id IS NOT NULL ORDER BY id DESC LIMIT 1");
     let session = || app.number("SELECT max(id) FROM sessions WHERE revoked_at IS NULL").to_string();
+    let account = || app.number("SELECT max(id) FROM users").to_string();
     let mut filled = target.to_owned();
     for (name, value) in [
         ("{id}", &last_key as &dyn Fn() -> String),
         ("{key}", &|| panel_key().unwrap_or_default()),
         ("{session}", &session),
+        ("{account}", &account),
     ] {
         if filled.contains(name) {
             filled = filled.replace(name, &value());
@@ -179,11 +200,12 @@ fn fill(app: &TestApp, target: &str) -> String {
     filled
 }
 
-async fn take(app: &TestApp, route: &Route, step: &Step, keys: (&Key, &str, &str)) -> Answer {
+async fn take(app: &TestApp, route: &Route, step: &Step, keys: (&Key, &str, &str, &Minted)) -> Answer {
     let (surface, action, target, body, _) = step;
     let request = Request::new(route.method.as_str(), &fill(app, target)).json(body).header("x-request-id", *action);
     let request = match surface {
-        Surface::External | Surface::Billing => request.key(keys.0),
+        Surface::External => request.key(keys.0),
+        Surface::Billing => keys.3.on(request),
         Surface::Panel => request.header("authorization", format!("Bearer {}", keys.1)),
         Surface::Admin => request.header("authorization", format!("Bearer {}", keys.2)),
     };
@@ -196,6 +218,7 @@ async fn every_mutating_route_leaves_its_entry() {
     let hash = app.panel.hasher.hash(PASSWORD.into()).await.unwrap();
     app.change("UPDATE users SET password_hash = ?1 WHERE id = 1", [hash]);
     let external = app.external_key("admin", "delete");
+    let billing = mint(&app, "admin", everything(Style::Billing));
     let (panel, admin) = (admin_token(&app, Audience::Panel), admin_token(&app, Audience::Admin));
     let steps = steps();
 
@@ -210,7 +233,7 @@ async fn every_mutating_route_leaves_its_entry() {
         let (surface, action, _, _, entry) = step;
         let route = surface.routes().iter().find(|route| route.action == *action).unwrap();
         let before = app.count("audit");
-        let answer = take(&app, route, step, (&external, &panel, &admin)).await;
+        let answer = take(&app, route, step, (&external, &panel, &admin, &billing)).await;
 
         assert!(answer.status < 300, "{route}: {}", answer.text);
         let left = newest(&app);
@@ -218,13 +241,15 @@ async fn every_mutating_route_leaves_its_entry() {
         assert_eq!(left["action"], *entry, "{route}: {left}");
         assert_eq!(left["request_id"], *action, "{route}: {left}");
         assert_eq!((&left["surface"], &left["ip"]), (&json!(surface.as_str()), &json!("127.0.0.1")), "{route}: {left}");
-        let kind = if *surface == Surface::External { "key" } else { "session" };
+        let kind = if matches!(surface, Surface::External | Surface::Billing) { "key" } else { "session" };
         assert_eq!((&left["actor_kind"], &left["actor_name"]), (&json!(kind), &json!("admin")), "{route}: {left}");
         assert_eq!(left["actor_key_id"].is_null(), kind == "session", "{route}: {left}");
     }
 
     let trail = Value::Array(app.rows("SELECT before, after FROM audit")).to_string();
-    for secret in [PASSWORD, "another-Bronze-42", "other-Bronze-42", SECRET, external.secret(), "$argon2id"] {
+    for secret in
+        [PASSWORD, "another-Bronze-42", "other-Bronze-42", SECRET, external.secret(), billing.shown(), "$argon2id"]
+    {
         assert!(!trail.contains(secret), "{secret} is in the trail");
     }
 }
