@@ -6,6 +6,7 @@ mod definitions;
 mod healthcheck;
 mod integration;
 mod key;
+mod keyfile;
 mod nas;
 mod output;
 mod owner;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::app::{App, Clock};
+use crate::config::Config;
 use crate::domain::policy::{self, Permit};
 
 use output::Output;
@@ -57,6 +59,9 @@ enum Command {
     Config(config::Command),
     /// Ask the running server how it is; exit 0 means healthy.
     Healthcheck,
+    /// The key that seals passwords.
+    #[command(subcommand)]
+    Keyfile(keyfile::Command),
     #[command(flatten)]
     Plain(Plain),
     #[command(flatten)]
@@ -133,13 +138,20 @@ fn run(cli: Cli) -> Outcome {
         Command::Serve => serve::run(loaded.config),
         Command::Config(command) => config::run(output, &loaded.settings, &command),
         Command::Healthcheck => healthcheck::run(&loaded.config),
-        Command::OnApp(command) => {
-            owner::become_owner(&loaded.config.database.path)?;
-            let app =
-                App::open(loaded.config, Clock::default()).map_err(|error| Failure::sentences(&error.to_string()))?;
-            on_app(&app, output, command)
+        Command::Keyfile(keyfile::Command::Export { passphrase_stdin }) => {
+            keyfile::export(&open(loaded.config)?, passphrase_stdin)
         }
+        Command::Keyfile(keyfile::Command::Import { file, .. }) => {
+            owner::become_owner(&loaded.config.database.path)?;
+            keyfile::import(&loaded.config, &file)
+        }
+        Command::OnApp(command) => on_app(&open(loaded.config)?, output, command),
     }
+}
+
+fn open(config: Config) -> Result<App, Failure> {
+    owner::become_owner(&config.database.path)?;
+    App::open(config, Clock::default()).map_err(|error| Failure::sentences(&error.to_string()))
 }
 
 fn plain(output: Output, command: &Plain) -> Outcome {
@@ -168,7 +180,7 @@ pub fn carry_out(app: &App, line: &str) -> Outcome {
     let wrong = |why: String| Failure::new(why, "panel --help says what there is.");
     match Cli::try_parse_from(line.split(' ')).map_err(|error| wrong(error.to_string()))?.command {
         Command::OnApp(command) => on_app(app, Output { json: true, yes: true }, command),
-        Command::Serve | Command::Config(_) | Command::Healthcheck | Command::Plain(_) => {
+        Command::Serve | Command::Config(_) | Command::Healthcheck | Command::Keyfile(_) | Command::Plain(_) => {
             Err(wrong("not a command on an open database".to_owned()))
         }
     }

@@ -1,6 +1,7 @@
 //! What needs a secret or randomness: the key file, sealed columns, password hashes. Never SQL, never actix.
 
 pub mod hasher;
+pub mod key_export;
 pub mod key_file;
 mod phc;
 pub mod random;

@@ -33,6 +33,11 @@ impl Sealer {
         Self { key: Arc::new(key_file.sealing_key()) }
     }
 
+    /// With a key that is no key file's.
+    pub(super) fn with_key(key: SecretKey) -> Self {
+        Self { key: Arc::new(key) }
+    }
+
     /// Encrypts `plaintext` for one column of the row with this `uid`. The nonce is drawn here, so call it before the
     /// write: a re-run write must store the same bytes. Fails with `Internal` when there is no randomness.
     pub fn seal(

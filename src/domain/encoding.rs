@@ -27,6 +27,22 @@ pub fn base64url(bytes: &[u8]) -> String {
     text
 }
 
+/// Reads what `base64url` writes; `None` for anything else, padding and superfluous bits too.
+pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    for chunk in text.as_bytes().chunks(4) {
+        let mut word = 0_u32;
+        for place in 0..4 {
+            let digit = chunk.get(place).map_or(Some(0), |symbol| BASE64URL.iter().position(|known| known == symbol));
+            word = word << 6 | u32::try_from(digit?).ok()?;
+        }
+        let whole = word.to_be_bytes();
+        let kept = chunk.len().checked_sub(1).filter(|kept| *kept > 0)?;
+        bytes.extend_from_slice(&whole[1..=kept]);
+    }
+    (base64url(&bytes) == text).then_some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +61,11 @@ mod tests {
             assert_eq!(base64url(bytes.as_bytes()), text);
         }
         assert_eq!(base64url(&[0xfb, 0xff, 0xfe]), "-__-");
+        for (bytes, text) in vectors {
+            assert_eq!(from_base64url(text).as_deref(), Some(bytes.as_bytes()));
+        }
+        for text in ["Z", "Zg==", "Zh", "Zm9=", "Zm9v!", "Zm 9", "Zm9vY"] {
+            assert_eq!(from_base64url(text), None, "{text}");
+        }
     }
 }

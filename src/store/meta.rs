@@ -1,9 +1,13 @@
 //! `meta`: what this file is.
 
+use std::path::Path;
+
 use rusqlite::OptionalExtension;
 
-use super::{ReadTx, WriteTx, store_error};
+use super::engine::connection;
+use super::{OpenError, ReadTx, Synchronous, WriteTx, store_error};
 use crate::domain::error::AppError;
+use crate::domain::time::Timestamp;
 
 const FIND: &str = "SELECT value FROM meta WHERE name = ?1";
 const INSERT: &str = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING";
@@ -19,10 +23,25 @@ pub fn find_key_check(tx: &ReadTx<'_>) -> Result<Option<Vec<u8>>, AppError> {
     tx.prepare(FIND)?.query_row([KEY_CHECK], |row| row.get(0)).optional().map_err(|e| store_error(&e))
 }
 
+/// The same of a file that is not open, before there is a key to open it with.
+pub fn read_key_check(path: &Path) -> Result<Option<Vec<u8>>, OpenError> {
+    let connection = connection::open(path, Synchronous::Normal)?;
+    Ok(connection.query_row(FIND, [KEY_CHECK], |row| row.get(0)).optional()?)
+}
+
 /// Changes a row for no other reason than to see that it can be done.
 pub fn beat(tx: &WriteTx<'_>) -> Result<(), AppError> {
     tx.unaudited("it changes nothing that anybody reads");
     tx.execute(BEAT, [vec![0_u8; 8192]]).map(|_| ())
+}
+
+/// When the key file was last exported.
+const KEY_EXPORTED: &str = "key_exported";
+const SET: &str = "
+    INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+pub fn set_key_exported(tx: &WriteTx<'_>, at: Timestamp) -> Result<(), AppError> {
+    tx.execute(SET, (KEY_EXPORTED, at.millis().to_be_bytes())).map(|_| ())
 }
 
 pub fn insert_key_check(tx: &WriteTx<'_>, sealed: &[u8]) -> Result<(), AppError> {

@@ -15,6 +15,7 @@ mod config;
 mod definitions;
 mod exit_codes;
 mod healthcheck;
+mod keyfile;
 mod keys;
 mod keys_commands;
 mod keys_propagation;

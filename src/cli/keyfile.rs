@@ -1,0 +1,96 @@
+//! `panel keyfile …`: the key that seals passwords, as text that may be kept anywhere.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::operator;
+use super::output::{Failure, Outcome, print, say, secret_line};
+use crate::actions;
+use crate::app::App;
+use crate::config::Config;
+use crate::crypto::key_export::{self, ImportError, SHORTEST_PASSPHRASE};
+use crate::crypto::{KeyFile, Sealer, random};
+use crate::store;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the key as one line that only a passphrase opens; without --passphrase-stdin a random one is printed once, on
+    /// standard error.
+    Export {
+        /// Read the passphrase from standard input (its first line).
+        #[arg(long)]
+        passphrase_stdin: bool,
+    },
+    /// Put an exported key back where there is none.
+    Import {
+        /// What export printed.
+        file: PathBuf,
+        /// Read the passphrase from standard input (its first line).
+        #[arg(long, required = true)]
+        passphrase_stdin: bool,
+    },
+}
+
+pub fn export(app: &App, passphrase_stdin: bool) -> Outcome {
+    let passphrase = if passphrase_stdin { secret_line("passphrase")? } else { random::password()? };
+    if passphrase.expose_secret().chars().count() < SHORTEST_PASSPHRASE {
+        let why = format!("the passphrase must have at least {SHORTEST_PASSPHRASE} characters");
+        return Err(Failure::new(why, "Choose a longer one, or let the command choose."));
+    }
+    let path = store::key_file_path(&app.config.database.path);
+    let key_file = KeyFile::open(&path).map_err(|error| Failure::sentences(&error.to_string()))?;
+    print(&key_export::export(&key_file, &passphrase)?)?;
+    let now = app.now();
+    app.db.write_blocking(move |tx| actions::key_file::note_export(tx, &operator(), now))?;
+    if !passphrase_stdin {
+        say(&format!("Passphrase (shown this once; keep it apart from the line): {}", passphrase.expose_secret()));
+    }
+    Ok(())
+}
+
+/// Where the key file is missing the database cannot be opened, so this does without.
+pub fn import(config: &Config, file: &Path) -> Outcome {
+    let text = fs::read_to_string(file).map_err(|error| {
+        Failure::new(format!("{} cannot be read: {error}", file.display()), "Name the file that export was written to.")
+    })?;
+    let passphrase: SecretString = secret_line("passphrase")?;
+    let key_file = key_export::import(&text, &passphrase).map_err(|error| {
+        let remedy = match error {
+            ImportError::WrongPassphrase => "Give the passphrase that was shown or typed at the export.",
+            ImportError::NotAnExport | ImportError::Fault(_) => "Name the file that export was written to.",
+        };
+        Failure::new(error.to_string(), remedy)
+    })?;
+    let path = store::key_file_path(&config.database.path);
+    if let Ok(there) = KeyFile::open(&path) {
+        if there.is_same(&key_file) {
+            say(&format!("{} is this key already.", path.display()));
+            return Ok(());
+        }
+        let why = format!("{} is another key", path.display());
+        return Err(Failure::new(why, "Move it away first, if the database was made with the imported one."));
+    }
+    refuse_foreign(config, &key_file)?;
+    key_file.store(&path).map_err(|error| Failure::sentences(&error.to_string()))?;
+    say(&format!("The key is in {}.", path.display()));
+    Ok(())
+}
+
+/// A key that the database was not made with would be found out at the next start, when its place is taken.
+fn refuse_foreign(config: &Config, key_file: &KeyFile) -> Outcome {
+    let path = &config.database.path;
+    if !path.exists() {
+        return Ok(());
+    }
+    let check = store::meta::read_key_check(path).map_err(|error| Failure::sentences(&error.to_string()))?;
+    match check {
+        Some(check) if !Sealer::new(key_file).opens_check(&check) => Err(Failure::new(
+            format!("this is not the key that {} was made with", path.display()),
+            "Import the export of this installation.",
+        )),
+        _ => Ok(()),
+    }
+}

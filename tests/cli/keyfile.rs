@@ -1,0 +1,64 @@
+//! The key that seals passwords: exported as text, put back, and never shown.
+
+use std::fs;
+
+use crate::home::Home;
+
+const PASSPHRASE: &str = "correct horse battery\n";
+
+fn key_digits(home: &Home) -> String {
+    let text = fs::read_to_string(home.path("panel.key")).unwrap();
+    text.split_ascii_whitespace().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_short_passphrase_is_refused_and_nothing_is_printed() {
+    let home = Home::with_database();
+    let ran = home.run_typing("short\n", ["keyfile", "export", "--passphrase-stdin"]);
+    ran.refused("at least 12 characters", "longer");
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn what_is_not_an_export_or_not_ours_is_not_put_in_place() {
+    let home = Home::with_database();
+    let ours = home.run_typing(PASSPHRASE, ["keyfile", "export", "--passphrase-stdin"]).stdout;
+    let other = Home::with_database().run_typing(PASSPHRASE, ["keyfile", "export", "--passphrase-stdin"]).stdout;
+    let import = ["keyfile", "import", "key.txt", "--passphrase-stdin"];
+
+    home.run_typing(PASSPHRASE, import).refused("key.txt", "export was written to");
+    home.write("key.txt", &other);
+    home.run_typing(PASSPHRASE, import).refused("is another key", "Move it away");
+    fs::remove_file(home.path("panel.key")).unwrap();
+    home.run_typing(PASSPHRASE, import).refused("not the key that", "this installation");
+    home.write("key.txt", "panel-key-v1 0123\n");
+    home.run_typing(PASSPHRASE, import).refused("not what panel keyfile export printed", "export was written to");
+    home.write("key.txt", &ours);
+    home.run_typing("another passphrase\n", import).refused("the passphrase is not", "passphrase");
+    assert!(!home.path("panel.key").exists(), "nothing was put in place");
+}
+
+#[test]
+fn an_exported_key_is_put_back_and_opens_what_was_sealed_before() {
+    let home = Home::with_database();
+    home.write("one.csv", "username,password,service\nada,s3cret-of-ada,default\n");
+    home.ok(["subscriber", "import", "one.csv", "--yes"]);
+    let digits = key_digits(&home);
+
+    let exported = home.ok(["keyfile", "export"]);
+    let passphrase = exported.stderr.lines().find_map(|line| line.split("): ").nth(1)).unwrap().to_owned();
+    assert!(exported.stdout.starts_with("panel-keyfile-v1 ") && exported.stdout.lines().count() == 1, "{exported:?}");
+    assert!(!exported.stdout.contains(&digits) && !exported.stderr.contains(&digits), "the key is in it");
+    assert_eq!(home.count("audit WHERE action = 'keyfile.export'"), 1);
+
+    fs::remove_file(home.path("panel.key")).unwrap();
+    home.run(["subscriber", "list"]).refused("key file", "");
+    home.write("key.txt", &exported.stdout);
+    let import = ["keyfile", "import", "key.txt", "--passphrase-stdin"];
+    assert_eq!(home.run_typing(&format!("{passphrase}\n"), import).code, 0);
+    assert_eq!(key_digits(&home), digits);
+    let again = home.run_typing(&format!("{passphrase}\n"), import);
+    assert!(again.stderr.contains("this key already"), "{again:?}");
+    let sheet = home.ok(["subscriber", "export", "--with-passwords"]);
+    assert!(sheet.stdout.contains("s3cret-of-ada"), "{sheet:?}");
+}
