@@ -8,6 +8,7 @@ mod integration;
 mod key;
 mod keyfile;
 mod nas;
+mod openapi;
 mod output;
 mod owner;
 mod package;
@@ -74,6 +75,8 @@ enum Plain {
     /// What other systems need to work with this panel.
     #[command(subcommand)]
     Integration(integration::Command),
+    /// Print the interface description (OpenAPI 3.1) that the server answers at /openapi.json.
+    Openapi,
     /// Completions for a shell, on standard output.
     Completions { shell: definitions::For },
     /// The manual page, on standard output: panel man | man -l -
@@ -158,6 +161,7 @@ fn plain(output: Output, command: &Plain) -> Outcome {
     match command {
         Plain::Integration(command) => integration::run(output, command),
         Plain::Completions { shell } => definitions::completions(*shell),
+        Plain::Openapi => openapi::run(),
         Plain::Man => definitions::man(),
     }
 }

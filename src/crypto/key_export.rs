@@ -94,7 +94,13 @@ mod tests {
         assert_eq!(refused, ImportError::WrongPassphrase);
         let altered = text.replace(|c: char| c.is_ascii_digit(), "7");
         assert!(import(&altered, &secret("correct horse battery")).is_err());
-        for broken in ["", "panel-keyfile-v1", "panel-keyfile-v2 AAAA AAAA", text.rsplit_once(' ').unwrap().0, &format!("{text} x")] {
+        for broken in [
+            "",
+            "panel-keyfile-v1",
+            "panel-keyfile-v2 AAAA AAAA",
+            text.rsplit_once(' ').unwrap().0,
+            &format!("{text} x"),
+        ] {
             assert_eq!(import(broken, &secret("x")).unwrap_err(), ImportError::NotAnExport, "{broken}");
         }
         let again = import(&format!("\n{text}\n"), &secret("correct horse battery")).unwrap();

@@ -1,5 +1,8 @@
 //! Money as integer minor units; it never touches floating point.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -31,6 +34,20 @@ impl Money {
         }
         let cents: i64 = if cents.len() == 1 { cents.parse::<i64>().ok()? * 10 } else { cents.parse().ok()? };
         whole.parse::<i64>().ok()?.checked_mul(100)?.checked_add(cents).map(Self)
+    }
+}
+
+impl JsonSchema for Money {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Money".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "number", "description": "Money, with two decimals.", "examples": [25.00]})
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -26,7 +27,8 @@ pub struct RequestLog {
 }
 
 /// A row as the admin surface and the command line show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "AdminKeyCall")]
 pub struct View<'a> {
     pub timestamp: String,
     pub method: &'a str,
@@ -34,6 +36,7 @@ pub struct View<'a> {
     pub status_code: u16,
     pub ip: Option<&'a str>,
     /// With three decimals.
+    #[schemars(with = "f64")]
     pub latency_ms: Value,
     pub gate: Option<&'a str>,
     pub generation: i64,

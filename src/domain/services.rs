@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::Invalid;
@@ -77,7 +78,8 @@ pub struct Service {
 }
 
 /// A service as every surface and the command line show it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Service")]
 pub struct View<'a> {
     id: i64,
     name: &'a str,
@@ -87,6 +89,7 @@ pub struct View<'a> {
     daily_quota: i64,
     monthly_quota: i64,
     period_value: u32,
+    #[schemars(extend("enum" = ["day", "month"]))]
     period_unit: &'static str,
 }
 

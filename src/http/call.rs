@@ -15,7 +15,7 @@ use super::state::State;
 use super::visit::Agent;
 use crate::domain::error::{AppError, Conflict, Noun};
 use crate::domain::policy::Permit;
-use crate::domain::routes::{Params, Route};
+use crate::domain::routes::{Method, Need, Params, Route};
 use crate::domain::time::{Date, Timestamp};
 use crate::store::idempotency::{self, Kept, Place};
 use crate::store::{ReadTx, WriteTx};
@@ -113,9 +113,8 @@ impl Call {
         Ok(self.state.app.db.write(work).await?)
     }
 
-    /// Nothing that opens or ends a session is answered from what is kept (contract: "Every answer").
     fn place(&self) -> Option<Place> {
-        if self.route.path.starts_with("/api/auth/") || self.route.path.starts_with("/api/v1/auth/") {
+        if !is_repeatable(self.route) {
             return None;
         }
         Some(Place {
@@ -125,6 +124,13 @@ impl Call {
             header: self.idempotency_key.clone()?,
         })
     }
+}
+
+/// Whether a repeat under the same `Idempotency-Key` is answered from what is kept. Nothing that opens or ends a session is
+/// (contract: "Every answer").
+pub fn is_repeatable(route: &Route) -> bool {
+    let session = route.path.starts_with("/api/auth/") || route.path.starts_with("/api/v1/auth/");
+    route.method != Method::Get && route.need != Need::Nobody && !session
 }
 
 fn replay(kept: Kept, body_sha256: [u8; 32]) -> Result<Reply, AppError> {

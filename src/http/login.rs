@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -19,9 +20,11 @@ use crate::domain::sessions::{ADMIN_TOKEN_MILLIS, Audience, PANEL_TOKEN_MILLIS, 
 use crate::domain::time::Timestamp;
 use crate::domain::users::{Role, User};
 
-#[derive(Deserialize)]
-struct LoginBody {
+#[derive(Deserialize, JsonSchema)]
+pub struct LoginBody {
+    #[schemars(required)]
     username: Option<String>,
+    #[schemars(with = "String")]
     password: Option<SecretString>,
 }
 

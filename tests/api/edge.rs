@@ -287,8 +287,9 @@ async fn a_connection_serves_one_request_after_the_other() {
     let body = json!({"username": "ada", "service_id": 1}).to_string();
     let head = format!("HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\n", key.secret());
     connection.send(format!("GET {SUBSCRIBERS}/1 {head}\r\nPOST {SUBSCRIBERS} {head}Content-Length: {}\r\n\r\n{body}GET {SUBSCRIBERS}/1 {head}\r\n", body.len()));
-    for (method, status) in [("GET", 404), ("POST", 201), ("GET", 200)] {
-        let answer = connection.answer(&Request::new(method, SUBSCRIBERS).key(&key)).unwrap();
+    let first = format!("{SUBSCRIBERS}/1");
+    for (method, target, status) in [("GET", first.as_str(), 404), ("POST", SUBSCRIBERS, 201), ("GET", &first, 200)] {
+        let answer = connection.answer(&Request::new(method, target).key(&key)).unwrap();
         assert_eq!(answer.status, status, "{method}");
     }
 }

@@ -17,6 +17,7 @@ mod external;
 mod gates;
 mod idempotency;
 mod keys;
+mod openapi;
 mod request_log;
 mod resets;
 mod routes;

@@ -1,13 +1,16 @@
 //! A key as the admin surface and the command line show it: the same names in both.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Grants, Key};
 use crate::domain::time::Timestamp;
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "AdminKey")]
 pub struct View<'a> {
     pub id: Id<'a>,
+    #[schemars(extend("enum" = ["external", "panel", "billing"]))]
     pub kind: &'static str,
     pub owner: &'a str,
     pub name: &'a str,
@@ -26,24 +29,29 @@ pub struct View<'a> {
     pub last_used_ip: Option<&'a str>,
     pub created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<String>")]
     pub permissions: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub permission_level: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Scopes")]
     pub scopes: Option<Scopes>,
 }
 
 /// What names a key in URLs: an integer, and 16 hex digits for a panel key.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(inline)]
 pub enum Id<'a> {
     Number(i64),
     Hex(&'a str),
 }
 
 /// One word for an external key, a list for a billing key.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(inline)]
 pub enum Scopes {
     One(&'static str),
     Many(Vec<&'static str>),

@@ -1,20 +1,26 @@
 //! A decision told gate by gate, for whoever asks what a key may do.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Denial, Gate};
 use crate::domain::keys::Style;
 
 /// One gate and how it was judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "AdminGate")]
 pub struct Line {
     pub gate: &'static str,
+    #[schemars(extend("enum" = ["pass", "FAIL", "not judged"]))]
     pub result: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub need: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub have: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub fix: Option<String>,
 }
 

@@ -197,8 +197,8 @@ pub(super) const BILLING: &[Route] = &[
 pub(super) const ADMIN: &[Route] = &[
     public(Get, "/setup/{token}", Surface::Admin, "setup.form").served(),
     public(Post, "/setup/{token}", Surface::Admin, "setup.set_password").served(),
-    public(Get, "/openapi.json", Surface::Admin, "openapi.document"),
-    public(Get, "/docs", Surface::Admin, "openapi.page"),
+    public(Get, "/openapi.json", Surface::Admin, "openapi.document").served(),
+    public(Get, "/docs", Surface::Admin, "openapi.page").served(),
     public(Post, "/api/auth/login", Surface::Admin, "auth.login").served(),
     public(Post, "/api/auth/login/json", Surface::Admin, "auth.login_json").served(),
     public(Post, "/api/auth/refresh", Surface::Admin, "auth.refresh").served(),

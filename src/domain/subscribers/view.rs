@@ -1,5 +1,6 @@
 //! A subscriber as the admin surface and the command line show it; never its password.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ListedSubscriber, Subscriber};
@@ -14,7 +15,8 @@ pub struct Related {
     pub nas: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AdminSubscriber")]
 pub struct View<'a> {
     pub id: i64,
     pub username: &'a str,
@@ -34,6 +36,7 @@ pub struct View<'a> {
     pub is_online: bool,
     pub ip_address: Option<&'a str>,
     pub mac_address: Option<&'a str>,
+    #[schemars(extend("format" = "date"))]
     pub expiry_date: String,
     pub balance: Money,
     /// Bytes.
@@ -76,7 +79,8 @@ impl<'a> View<'a> {
 }
 
 /// One row of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AdminSubscriberRow")]
 pub struct Row<'a> {
     pub id: i64,
     pub username: &'a str,
@@ -89,6 +93,7 @@ pub struct Row<'a> {
     pub nas_id: Option<i64>,
     pub is_online: bool,
     pub ip_address: Option<&'a str>,
+    #[schemars(extend("format" = "date"))]
     pub expiry_date: String,
     pub balance: Money,
     pub created_at: String,

@@ -1,6 +1,7 @@
 //! `/api/audit`: who changed what.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -12,7 +13,8 @@ use crate::http::answer::{Answer, Reply};
 use crate::http::call::Call;
 use crate::http::query::Query;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditActor")]
 struct Actor<'a> {
     kind: &'a str,
     user_id: Option<i64>,
@@ -20,13 +22,15 @@ struct Actor<'a> {
     name: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditObject")]
 struct Object<'a> {
     kind: &'a str,
     id: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditEntry")]
 struct View<'a> {
     id: i64,
     timestamp: String,
@@ -34,7 +38,9 @@ struct View<'a> {
     surface: &'a str,
     action: &'a str,
     object: Object<'a>,
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     before: Option<&'a RawValue>,
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     after: Option<&'a RawValue>,
     ip: Option<&'a str>,
     request_id: Option<&'a str>,
@@ -68,8 +74,9 @@ impl<'a> View<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct Page<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditPage")]
+pub(super) struct Page<'a> {
     success: bool,
     data: Vec<View<'a>>,
     /// What `before` must be for the next page; absent on the last.

@@ -1,14 +1,16 @@
 //! The face of this surface's answers: `{success, data}`.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::domain::error::AppError;
 use crate::http::answer::Reply;
 
-#[derive(Serialize)]
-struct Data<'a, T> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Data<'a, T> {
+    #[schemars(extend("const" = true))]
     success: bool,
     data: &'a T,
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,9 +21,10 @@ use crate::http::call::Call;
 use crate::http::fields::{Sent, sent};
 use crate::store::{self, WriteTx};
 
-#[derive(Deserialize)]
-struct UpdateBody {
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct UpdateBody {
     name: Option<String>,
+    #[schemars(extend("type" = ["string", "array", "null"], "items" = {"type": "string"}))]
     scopes: Option<Value>,
     permissions: Option<Vec<String>>,
     permission_level: Option<String>,
@@ -124,9 +126,11 @@ pub async fn update(call: Call) -> Answer {
     call.write(update, |key, _| envelope::data(StatusCode::OK, &View::from(key))).await
 }
 
-#[derive(Deserialize)]
-struct CanBody {
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct CanBody {
+    #[schemars(required)]
     method: Option<String>,
+    #[schemars(required)]
     path: Option<String>,
     ip: Option<String>,
     at: Option<String>,

@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -26,11 +27,12 @@ const SAVE_KEY: &str =
     "Save the key now: it is never shown again. It is a secret, although pk_live_ looks like a publishable prefix.";
 const SAVE_PAIR: &str = "Save key_id and key_secret now: the secret is never shown again.";
 
-#[derive(Deserialize)]
-struct CreateBody {
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct CreateBody {
     name: Option<String>,
     description: Option<String>,
     username: Option<String>,
+    #[schemars(extend("type" = ["string", "array", "null"], "items" = {"type": "string"}))]
     scopes: Option<Value>,
     permission_level: Option<String>,
     expires_at: Option<String>,
@@ -114,11 +116,13 @@ impl CreateBody {
 }
 
 /// The seed's answer to a mint: what it shows of an external key.
-#[derive(Serialize)]
-struct Minted<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AdminMintedKey")]
+pub(super) struct Minted<'a> {
     id: i64,
     name: &'a str,
     key_prefix: &'a str,
+    #[schemars(with = "String")]
     scopes: Vec<&'static str>,
     expires_at: Option<String>,
     created_at: String,
@@ -190,8 +194,9 @@ fn seed_view(key: &Key) -> Value {
 }
 
 /// The seed's item of the list.
-#[derive(Serialize)]
-struct Item<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AdminKeyItem")]
+pub(super) struct Item<'a> {
     id: i64,
     name: &'a str,
     key_prefix: &'a str,
@@ -294,8 +299,9 @@ pub async fn logs(call: Call) -> Answer {
     Ok(envelope::data(StatusCode::OK, &views)?)
 }
 
-#[derive(Deserialize)]
-struct RotateBody {
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct RotateBody {
+    #[schemars(required, range(min = 0))]
     grace_seconds: Option<i64>,
 }
 

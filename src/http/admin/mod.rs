@@ -2,11 +2,13 @@
 
 mod audit;
 pub mod auth;
+pub mod describe;
 mod envelope;
 pub mod error;
 mod key_changes;
 mod keys;
 mod nas;
+mod openapi;
 mod pages;
 mod services;
 mod session;
@@ -19,6 +21,8 @@ use super::call::Handler;
 pub const HANDLERS: &[(&str, Handler)] = &[
     ("setup.form", |call| Box::pin(setup::form(call))),
     ("setup.set_password", |call| Box::pin(setup::set_password(call))),
+    ("openapi.document", |call| Box::pin(openapi::document(call))),
+    ("openapi.page", |call| Box::pin(openapi::page(call))),
     ("auth.login", |call| Box::pin(session::log_in(call))),
     ("auth.login_json", |call| Box::pin(session::log_in_json(call))),
     ("auth.refresh", |call| Box::pin(session::refresh(call))),

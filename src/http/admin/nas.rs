@@ -1,6 +1,7 @@
 //! `/api/nas`: the routers with their settings. A secret goes in and never comes out.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -16,10 +17,11 @@ use crate::http::call::Call;
 use crate::store::WriteTx;
 use crate::store::nas::{NewNas, Stored};
 
-const SORTS: [&str; 3] = ["id", "name", "ip_address"];
+pub(super) const SORTS: [&str; 3] = ["id", "name", "ip_address"];
 
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AdminNas")]
+pub(super) struct View<'a> {
     id: i64,
     name: &'a str,
     ip_address: &'a str,
@@ -46,10 +48,11 @@ impl<'a> From<&'a Stored> for View<'a> {
     }
 }
 
-#[derive(Deserialize)]
-struct Body {
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Body {
     name: Option<String>,
     ip_address: Option<String>,
+    #[schemars(with = "Option<String>")]
     secret: Option<SecretString>,
     #[serde(rename = "type")]
     kind: Option<String>,

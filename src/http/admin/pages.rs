@@ -1,6 +1,7 @@
 //! Lists of this surface: pages of at most 500, newest or smallest first, with their totals.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::error::{AppError, Invalid};
@@ -32,15 +33,16 @@ impl Asked {
     }
 }
 
-#[derive(Serialize)]
-struct Page<'a, T> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Page<'a, T> {
     success: bool,
     data: &'a [T],
     pagination: Pagination,
 }
 
-#[derive(Serialize)]
-pub struct Pagination {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AdminPagination")]
+pub(super) struct Pagination {
     page: i64,
     limit: i64,
     total: i64,

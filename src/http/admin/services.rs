@@ -1,6 +1,7 @@
 //! `/api/services`: the plans.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -14,14 +15,15 @@ use crate::http::answer::Answer;
 use crate::http::call::Call;
 use crate::store::WriteTx;
 
-const SORTS: [&str; 4] = ["id", "name", "price", "download_speed"];
+pub(super) const SORTS: [&str; 4] = ["id", "name", "price", "download_speed"];
 
 /// A create and an update take the same; what a create leaves out is the default service's.
-#[derive(Deserialize)]
-struct Body {
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Body {
     name: Option<String>,
     download_speed: Option<i64>,
     upload_speed: Option<i64>,
+    #[schemars(with = "Option<f64>")]
     price: Option<Box<RawValue>>,
     daily_quota: Option<i64>,
     monthly_quota: Option<i64>,

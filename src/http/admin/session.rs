@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -26,11 +27,13 @@ use crate::store::WriteTx;
 /// Only these paths get to see the cookie.
 const COOKIE_PATH: &str = "/api/auth";
 
-#[derive(Serialize)]
-struct UserView<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AdminUser")]
+pub(super) struct UserView<'a> {
     id: i64,
     username: &'a str,
     email: &'a str,
+    #[schemars(extend("enum" = ["user", "reseller", "admin"]))]
     user_type: &'a str,
     is_active: bool,
     permissions: &'static [&'static str],
@@ -54,8 +57,9 @@ impl<'a> From<&'a User> for UserView<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct LoggedIn<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LoggedIn<'a> {
+    #[schemars(extend("const" = true))]
     success: bool,
     token: &'a str,
     user: UserView<'a>,
@@ -124,9 +128,11 @@ pub async fn me(call: Call) -> Answer {
     Ok(envelope::data(StatusCode::OK, &UserView::from(&user))?)
 }
 
-#[derive(Deserialize)]
-struct PasswordBody {
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct PasswordBody {
+    #[schemars(with = "String")]
     current_password: Option<SecretString>,
+    #[schemars(with = "String")]
     new_password: Option<SecretString>,
 }
 
@@ -145,8 +151,9 @@ pub async fn password(call: Call) -> Answer {
     call.write(set, |(), _| envelope::done("Password changed; other sessions are ended")).await
 }
 
-#[derive(Serialize)]
-struct SessionView {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AdminSession")]
+pub(super) struct SessionView {
     id: i64,
     surface: String,
     ip: Option<String>,

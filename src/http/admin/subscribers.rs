@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +28,9 @@ use crate::store::WriteTx;
 /// A password that asks for a random one, as on the external surface.
 const GENERATE: &str = "auto-generate";
 
-#[derive(Serialize)]
-struct Detail<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AdminNewSubscriber")]
+pub(super) struct Detail<'a> {
     #[serde(flatten)]
     view: View<'a>,
     /// Only in the answer that made it; null where that answer is replayed.
@@ -37,9 +39,10 @@ struct Detail<'a> {
 }
 
 /// A create and an update take the same. null clears a text; a status is changed where an operator may change it.
-#[derive(Deserialize)]
-struct Body {
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Body {
     username: Option<String>,
+    #[schemars(with = "Option<String>")]
     password: Option<SecretString>,
     service_id: Option<i64>,
     reseller_id: Option<i64>,

@@ -1,12 +1,13 @@
 //! `/accounts`: wire in, action, wire out.
 
-mod change;
-mod create;
+pub(super) mod change;
+pub(super) mod create;
 mod fields;
 
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -24,8 +25,9 @@ use crate::http::call::Call;
 /// So many rows from the beginning are read where they are asked for; more may have to be walked past.
 const NEAR: i64 = 100;
 
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BillingAccount")]
+pub(super) struct View<'a> {
     id: i64,
     username: &'a str,
     email: &'a str,
@@ -37,6 +39,7 @@ struct View<'a> {
     is_active: bool,
     status: &'static str,
     billing_id: Option<&'a str>,
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     metadata: Option<&'a RawValue>,
     created_at: String,
 }
@@ -106,8 +109,9 @@ fn part(call: &Call) -> Result<Part, Invalid> {
 }
 
 /// Nothing is hosted yet, so the counts are 0.
-#[derive(Serialize)]
-struct Stats<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BillingAccountStats")]
+pub(super) struct Stats<'a> {
     user_id: i64,
     username: &'a str,
     email: &'a str,

@@ -1,14 +1,16 @@
 //! `GET /api/health`: what a billing system tests a connection with. The door has judged the credential.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::error::AppError;
 use crate::http::answer::{Answer, Reply};
 use crate::http::call::Call;
 
-#[derive(Serialize)]
-struct Health {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BillingHealth")]
+pub(super) struct Health {
     status: &'static str,
     database: &'static str,
     version: &'static str,

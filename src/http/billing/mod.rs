@@ -2,6 +2,7 @@
 
 mod accounts;
 pub mod auth;
+pub mod describe;
 pub mod error;
 mod health;
 mod whoami;

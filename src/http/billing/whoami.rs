@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,8 +16,9 @@ use crate::domain::time::Timestamp;
 use crate::http::answer::{self, Answer, Reply};
 use crate::http::call::Call;
 
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BillingWhoami")]
+pub(super) struct View<'a> {
     name: &'a str,
     level: &'static str,
     scopes: Vec<&'static str>,
@@ -29,14 +31,16 @@ struct View<'a> {
 }
 
 /// Null: no limit.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BillingLimits")]
 struct Limits {
     minute: Option<Limit>,
     hour: Option<Limit>,
     day: Option<Limit>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BillingLimit")]
 struct Limit {
     limit: u32,
     used: u32,
@@ -44,11 +48,13 @@ struct Limit {
     resets_at: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BillingRouteVerdict")]
 struct Verdict {
     method: &'static str,
     path: &'static str,
     allowed: bool,
+    #[schemars(with = "Vec<serde_json::Map<String, Value>>")]
     denied: Value,
 }
 

@@ -1,6 +1,7 @@
 //! The envelope of this surface's successes.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::error::{AppError, Invalid};
@@ -9,26 +10,33 @@ use crate::domain::time::Timestamp;
 use crate::http::answer::Reply;
 use crate::http::query::Query;
 
-#[derive(Serialize)]
-struct Envelope<'a, T> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Envelope<'a, T> {
+    #[schemars(extend("const" = true))]
     success: bool,
     data: &'a T,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required)]
     pagination: Option<Pagination>,
     timestamp: String,
 }
 
 /// `total` and `pages` come with a page, and are absent when walking by cursor.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Pagination")]
 struct Pagination {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "i64")]
     page: Option<i64>,
     limit: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "i64")]
     total: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "i64")]
     pages: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     next_cursor: Option<String>,
 }
 

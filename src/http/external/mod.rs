@@ -1,6 +1,7 @@
 //! The external surface: `/api/v1/external`, `X-API-Key: pk_live_…` (contract: external.md).
 
 pub mod auth;
+pub mod describe;
 pub mod envelope;
 pub mod error;
 mod nas;

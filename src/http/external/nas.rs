@@ -1,6 +1,7 @@
 //! `/nas`: the routers. Their secrets are never returned.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::envelope;
@@ -11,8 +12,9 @@ use crate::domain::time::Timestamp;
 use crate::http::answer::Answer;
 use crate::http::call::Call;
 
-#[derive(Serialize)]
-struct Row<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalNas")]
+pub(super) struct Row<'a> {
     id: i64,
     name: &'a str,
     ip_address: &'a str,

@@ -1,10 +1,11 @@
 //! `/subscribers`: wire in, action, wire out.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-mod change;
-mod create;
+pub(super) mod change;
+pub(super) mod create;
 
 pub use change::{activate, delete, renew, suspend, update};
 pub use create::create;
@@ -19,7 +20,8 @@ use crate::domain::users::fold;
 use crate::http::answer::{Answer, Failure};
 use crate::http::call::Call;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalSubscriber")]
 pub(super) struct Detail<'a> {
     id: i64,
     username: &'a str,
@@ -29,6 +31,7 @@ pub(super) struct Detail<'a> {
     email: &'a str,
     note: &'a str,
     external_id: Option<&'a str>,
+    #[schemars(range(min = 1, max = 4))]
     status: i64,
     service_id: i64,
     service_name: &'a str,
@@ -44,6 +47,7 @@ pub(super) struct Detail<'a> {
     updated_at: String,
     /// Only in the answer that made it; null where that answer is replayed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     password: Option<Option<&'a str>>,
 }
 
@@ -76,12 +80,14 @@ impl<'a> From<&'a Subscriber> for Detail<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalSubscriberRow")]
+pub(super) struct Row<'a> {
     id: i64,
     username: &'a str,
     full_name: &'a str,
     phone: &'a str,
+    #[schemars(range(min = 1, max = 4))]
     status: i64,
     service_id: i64,
     is_online: bool,
@@ -121,8 +127,9 @@ pub async fn get_by_username(call: Call) -> Answer {
     Ok(envelope::one(StatusCode::OK, &Detail::from(&found), call.now)?)
 }
 
-#[derive(Serialize)]
-struct UsageView {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalUsage")]
+pub(super) struct UsageView {
     daily_download_used: i64,
     daily_upload_used: i64,
     monthly_download_used: i64,

@@ -1,6 +1,7 @@
 //! `/system`: health and figures.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::envelope;
@@ -8,24 +9,29 @@ use crate::actions;
 use crate::http::answer::{Answer, Reply};
 use crate::http::call::Call;
 
-#[derive(Serialize)]
-struct Health {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalHealth")]
+pub(super) struct Health {
+    #[schemars(extend("enum" = ["healthy", "unhealthy"]))]
     status: &'static str,
+    #[schemars(extend("enum" = ["connected", "unavailable"]))]
     database: &'static str,
     version: &'static str,
     timestamp: String,
 }
 
-#[derive(Serialize)]
-struct Unhealthy {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Unhealthy {
+    #[schemars(extend("const" = false))]
     success: bool,
     error: Explained,
     data: Health,
     timestamp: String,
 }
 
-#[derive(Serialize)]
-struct Explained {
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) struct Explained {
     code: &'static str,
     message: &'static str,
 }
@@ -43,8 +49,9 @@ pub async fn health(call: Call) -> Answer {
     Ok(Reply::json(StatusCode::SERVICE_UNAVAILABLE, &Unhealthy { success: false, error, data, timestamp })?)
 }
 
-#[derive(Serialize)]
-struct Stats {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalStats")]
+pub(super) struct Stats {
     online_users: i64,
     total_subscribers: i64,
     active_subscribers: i64,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -18,11 +19,13 @@ use crate::http::answer::{Answer, Failure};
 use crate::http::call::Call;
 use crate::store::WriteTx;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalTransaction")]
 pub(super) struct Row<'a> {
     id: i64,
     subscriber_id: i64,
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["payment", "charge", "renewal", "refund"]))]
     kind: &'static str,
     amount: Money,
     balance_before: Money,
@@ -48,11 +51,14 @@ impl<'a> From<&'a Transaction> for Row<'a> {
     }
 }
 
-#[derive(Deserialize)]
-struct CreateBody {
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct CreateBody {
+    #[schemars(required)]
     subscriber_id: Option<i64>,
     #[serde(rename = "type")]
+    #[schemars(required, extend("enum" = ["payment", "charge", "renewal", "refund"]))]
     kind: Option<String>,
+    #[schemars(with = "f64")]
     amount: Option<Box<RawValue>>,
     description: Option<String>,
     external_id: Option<String>,

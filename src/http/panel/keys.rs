@@ -1,6 +1,7 @@
 //! `/users/{username}/api-keys`: the panel keys of an account (seed: "Step 1", "Manage").
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -21,8 +22,9 @@ use crate::store::WriteTx;
 /// The seed's words; the dash is U+2014.
 const CREATED: &str = "API key created. Save the secret key now \u{2014} it won't be shown again!";
 
-#[derive(Deserialize)]
-struct CreateBody {
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct CreateBody {
+    #[schemars(required)]
     name: Option<String>,
     permissions: Option<Vec<String>>,
     ip_whitelist: Option<Vec<String>>,
@@ -30,8 +32,9 @@ struct CreateBody {
     rate_limit: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct Created<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Created<'a> {
+    #[schemars(extend("const" = true))]
     success: bool,
     message: &'a str,
     secret_key: Option<&'a str>,
@@ -123,8 +126,8 @@ fn find(call: &Call) -> Result<Key, AppError> {
     })
 }
 
-#[derive(Deserialize)]
-struct UpdateBody {
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct UpdateBody {
     name: Option<String>,
     permissions: Option<Vec<String>>,
     #[serde(default, deserialize_with = "sent")]

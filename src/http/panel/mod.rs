@@ -1,6 +1,7 @@
 //! The panel surface: `/api/v1`, `Authorization: Bearer wsp_…` or a session's token (contract: panel.md).
 
 pub mod auth;
+pub mod describe;
 pub mod error;
 mod features;
 mod keys;

@@ -1,6 +1,7 @@
 //! `/auth`: logging in and out, and who one is.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
@@ -18,8 +19,8 @@ use crate::http::call::Call;
 use crate::http::login::{self, Kind};
 use crate::store::WriteTx;
 
-#[derive(Serialize)]
-struct LoggedIn<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LoggedIn<'a> {
     token: &'a str,
     user: Me<'a>,
     expires_in: i64,

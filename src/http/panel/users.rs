@@ -1,6 +1,7 @@
 //! `/users`: accounts and who may change them.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::view::{self, UserView};
@@ -146,8 +147,8 @@ pub async fn unsuspend(call: Call) -> Answer {
     set_status(call, AccountStatus::Active, "User unsuspended").await
 }
 
-#[derive(Deserialize)]
-struct SuspendBody {
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct SuspendBody {
     reason: Option<String>,
 }
 

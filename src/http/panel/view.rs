@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -23,8 +24,9 @@ fn instant(at: Option<Timestamp>, zone: Tz) -> String {
 }
 
 /// An answer that is done and says so.
-#[derive(Serialize)]
-struct Done<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Done<'a> {
+    #[schemars(extend("const" = true))]
     success: bool,
     message: &'a str,
 }
@@ -34,8 +36,9 @@ pub fn done(message: &str) -> Result<Reply, AppError> {
 }
 
 /// What was made, by its names.
-#[derive(Serialize)]
-struct Made<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Made<'a> {
+    #[schemars(extend("const" = true))]
     success: bool,
     message: &'a str,
     username: &'a str,
@@ -47,11 +50,14 @@ pub fn made(message: &str, user: &User) -> Result<Reply, AppError> {
     Reply::json(StatusCode::CREATED, &made)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PanelMe")]
 pub struct Me<'a> {
     username: &'a str,
     email: &'a str,
+    #[schemars(extend("enum" = ["user", "reseller", "admin"]))]
     role: &'a str,
+    #[schemars(extend("enum" = ["active", "suspended"]))]
     status: &'a str,
     creator: &'a str,
     package: &'a str,
@@ -79,7 +85,8 @@ impl<'a> From<&'a User> for Me<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PanelUser")]
 pub struct UserView<'a> {
     #[serde(flatten)]
     me: Me<'a>,
@@ -122,7 +129,8 @@ pub fn package(package: &Package) -> Value {
     object.into()
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PanelKey")]
 pub struct KeyView<'a> {
     id: &'a str,
     name: &'a str,
@@ -134,6 +142,7 @@ pub struct KeyView<'a> {
     expires_at: String,
     enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32")]
     rate_limit: Option<u32>,
 }
 

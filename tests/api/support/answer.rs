@@ -6,7 +6,7 @@ use panel::domain::routes::Surface;
 use panel::domain::time::Timestamp;
 use serde_json::Value;
 
-use super::Request;
+use super::{Request, document};
 
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -68,6 +68,7 @@ impl Answer {
     fn check(&self, request: &Request) {
         let told = format!("{request} → {} {}", self.status, self.text);
         self.check_headers(request, &told);
+        document::check(request, self, &told);
         let lower = self.text.to_ascii_lowercase();
         for inside in ["sqlite", "panicked", "is locked", "src/", "constraint"] {
             assert!(!lower.contains(inside), "{told} shows internals");
@@ -80,7 +81,7 @@ impl Answer {
             return;
         }
         if self.header("content-type") == Some("text/html; charset=utf-8") {
-            assert!(request.target.starts_with("/setup/"), "{told} is a page");
+            assert!(request.target.starts_with("/setup/") || request.target == "/docs", "{told} is a page");
             return;
         }
         assert_eq!(self.header("content-type"), Some("application/json"), "{told}");

@@ -1,6 +1,7 @@
 //! A server of each test's own, started as `panel serve` starts it, and the one way to call it.
 
 mod answer;
+pub mod document;
 mod raw;
 mod request;
 mod rows;

@@ -1,6 +1,7 @@
 //! PUT, DELETE, suspend, unsuspend.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -17,8 +18,8 @@ use crate::http::call::Call;
 use crate::http::fields::{Sent, sent};
 use crate::store::WriteTx;
 
-#[derive(Deserialize)]
-struct UpdateBody {
+#[derive(Deserialize, JsonSchema)]
+pub(in crate::http::billing) struct UpdateBody {
     username: Option<String>,
     email: Option<String>,
     password: Option<String>,
@@ -28,12 +29,15 @@ struct UpdateBody {
     phone: Sent<String>,
     #[serde(default, deserialize_with = "sent")]
     company: Sent<String>,
+    #[schemars(with = "Option<serde_json::Value>", extend("type" = ["string", "integer", "null"]))]
     package_id: Option<Box<RawValue>>,
     is_admin: Option<bool>,
     is_active: Option<bool>,
     #[serde(default, deserialize_with = "sent")]
+    #[schemars(with = "Option<serde_json::Value>", extend("type" = ["string", "integer", "null"]))]
     billing_id: Sent<Box<RawValue>>,
     #[serde(default, deserialize_with = "sent")]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     metadata: Sent<Box<RawValue>>,
 }
 
@@ -86,8 +90,8 @@ pub async fn update(call: Call) -> Answer {
     call.write(action, |updated, _| account(StatusCode::OK, updated)).await
 }
 
-#[derive(Deserialize)]
-struct SwitchBody {
+#[derive(Deserialize, JsonSchema)]
+pub(in crate::http::billing) struct SwitchBody {
     reason: Option<String>,
 }
 
@@ -113,8 +117,9 @@ async fn switch(call: Call, to: AccountStatus) -> Answer {
     call.write(action, |user, _| account(StatusCode::OK, user)).await
 }
 
-#[derive(Serialize)]
-struct Deleted {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BillingDeletedAccount")]
+pub(in crate::http::billing) struct Deleted {
     message: &'static str,
     id: i64,
 }

@@ -1,6 +1,7 @@
 //! POST /accounts.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -19,17 +20,23 @@ use crate::http::answer::Answer;
 use crate::http::call::Call;
 use crate::store::WriteTx;
 
-#[derive(Deserialize)]
-struct CreateBody {
+#[derive(Deserialize, JsonSchema)]
+pub(in crate::http::billing) struct CreateBody {
+    #[schemars(required)]
     username: Option<String>,
+    #[schemars(required)]
     email: Option<String>,
+    #[schemars(required)]
     password: Option<String>,
     full_name: Option<String>,
     phone: Option<String>,
     company: Option<String>,
+    #[schemars(with = "Option<serde_json::Value>", extend("type" = ["string", "integer", "null"]))]
     package_id: Option<Box<RawValue>>,
     is_admin: Option<bool>,
+    #[schemars(with = "Option<serde_json::Value>", extend("type" = ["string", "integer", "null"]))]
     billing_id: Option<Box<RawValue>>,
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     metadata: Option<Box<RawValue>>,
 }
 

@@ -1,6 +1,7 @@
 //! PUT, DELETE, suspend, activate, renew.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -19,9 +20,10 @@ use crate::http::external::transactions::Row as TransactionRow;
 use crate::http::fields::{Sent, sent};
 use crate::store::WriteTx;
 
-#[derive(Deserialize)]
-struct UpdateBody {
+#[derive(Deserialize, JsonSchema)]
+pub(in crate::http::external) struct UpdateBody {
     username: Option<String>,
+    #[schemars(range(min = 1, max = 4))]
     status: Option<i64>,
     #[serde(default, deserialize_with = "sent")]
     full_name: Sent<String>,
@@ -40,6 +42,7 @@ struct UpdateBody {
     external_id: Sent<String>,
     #[serde(default, deserialize_with = "sent")]
     nas_id: Sent<i64>,
+    #[schemars(with = "Option<f64>")]
     balance: Option<Box<RawValue>>,
 }
 
@@ -97,8 +100,9 @@ pub async fn update(call: Call) -> Answer {
     call.write(action, move |updated, _| envelope::one(StatusCode::OK, &Detail::from(updated), now)).await
 }
 
-#[derive(Serialize)]
-struct Deleted {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalDeleted")]
+pub(in crate::http::external) struct Deleted {
     id: i64,
     deleted_at: String,
 }
@@ -114,8 +118,8 @@ pub async fn delete(call: Call) -> Answer {
     .await
 }
 
-#[derive(Deserialize)]
-struct SwitchBody {
+#[derive(Deserialize, JsonSchema)]
+pub(in crate::http::external) struct SwitchBody {
     reason: Option<String>,
 }
 
@@ -129,11 +133,13 @@ pub async fn activate(call: Call) -> Answer {
     switch(call, Switch::Activate).await
 }
 
-#[derive(Serialize)]
-struct Switched<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalSwitchedSubscriber")]
+pub(in crate::http::external) struct Switched<'a> {
     #[serde(flatten)]
     detail: Detail<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     warning: Option<&'static str>,
 }
 
@@ -152,11 +158,13 @@ async fn switch(call: Call, to: Switch) -> Answer {
     .await
 }
 
-#[derive(Deserialize)]
-struct RenewBody {
+#[derive(Deserialize, JsonSchema)]
+pub(in crate::http::external) struct RenewBody {
+    #[schemars(range(min = 1, max = 24))]
     periods: Option<i64>,
     external_id: Option<String>,
     charge: Option<bool>,
+    #[schemars(with = "Option<f64>")]
     price: Option<Box<RawValue>>,
 }
 
@@ -177,8 +185,9 @@ impl RenewBody {
     }
 }
 
-#[derive(Serialize)]
-struct Renewed<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalRenewedSubscriber")]
+pub(in crate::http::external) struct Renewed<'a> {
     #[serde(flatten)]
     detail: Detail<'a>,
     transaction: Option<TransactionRow<'a>>,

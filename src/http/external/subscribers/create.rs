@@ -1,6 +1,7 @@
 //! POST /subscribers.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -20,9 +21,11 @@ use crate::store::WriteTx;
 /// A password that asks for a random one (contract: external.md, Decided).
 const GENERATE: &str = "auto-generate";
 
-#[derive(Deserialize)]
-struct CreateBody {
+#[derive(Deserialize, JsonSchema)]
+pub(in crate::http::external) struct CreateBody {
+    #[schemars(required)]
     username: Option<String>,
+    #[schemars(required)]
     service_id: Option<i64>,
     password: Option<String>,
     full_name: Option<String>,
