@@ -437,7 +437,7 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE INDEX audit_by_time ON audit (at, id);
 CREATE INDEX audit_by_object ON audit (object_kind, object_id, id);
-CREATE INDEX audit_by_actor ON audit (actor_user_id, id);
+CREATE INDEX audit_by_actor ON audit (actor_name, id);
 
 -- Effects on the world that wait to be carried out after the commit that decided them.
 CREATE TABLE outbox (

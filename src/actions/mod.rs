@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod bootstrap;
+pub mod callers;
 pub mod key_file;
 pub mod keys;
 pub mod nas;

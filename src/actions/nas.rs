@@ -69,8 +69,10 @@ pub fn add(
 fn reseller(tx: &ReadTx<'_>, permit: &Permit, name: &str) -> Result<Reseller, AppError> {
     match store::users::find_by_username(tx, permit, name)? {
         Some(user) if user.role == Role::Reseller => Ok(Reseller { id: user.id, username: user.username }),
-        Some(user) => Err(Invalid::new("reseller", format!("{} is not a reseller", user.username)).into()),
-        None => Err(Invalid::new("reseller", format!("{name} does not exist")).into()),
+        Some(user) => {
+            Err(Invalid::new("resellers", format!("must be resellers, which {} is not", user.username)).into())
+        }
+        None => Err(Invalid::new("resellers", format!("must exist, {name} does not")).into()),
     }
 }
 

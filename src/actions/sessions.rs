@@ -11,7 +11,7 @@ use super::users;
 use crate::domain::addresses::per_ip_bucket;
 use crate::domain::error::{AppError, Noun};
 use crate::domain::keys::hash_of;
-use crate::domain::policy::{self, Caller, Origin, OwnerFacts, Permit};
+use crate::domain::policy::{self, Caller, Denial, Origin, OwnerFacts, Permit};
 use crate::domain::sessions::{
     Audience, NewSession, PANEL_SESSION_MILLIS, PANEL_TOKEN_MILLIS, REFRESH_MILLIS, REPLAY_GRACE_MILLIS, Session,
 };
@@ -104,7 +104,12 @@ pub fn open(tx: &WriteTx<'_>, login: &Login, origin: &Arc<Origin>) -> Result<Use
         known.account.id == login.verified.account.id && known.password_hash == login.verified.password_hash
     });
     let account = known.ok_or(AppError::BadCredentials)?.account;
-    policy::login(login.least, &account).map_err(|_| AppError::BadCredentials)?;
+    policy::login(login.least, &account).map_err(|denial| AppError::Denied(Box::new(denial)))?;
+    // Guesses that came together were all let in before the first of them had failed.
+    let attempts = login_attempts::find(tx, &door.name_key(), &door.ip_key())?;
+    if let Some(seconds) = attempts.wait_seconds(now) {
+        return Err(AppError::Denied(Box::new(Denial::too_many_from_address(seconds))));
+    }
     let new = NewSession {
         user: account.id,
         audience: login.audience,
@@ -120,7 +125,7 @@ pub fn open(tx: &WriteTx<'_>, login: &Login, origin: &Arc<Origin>) -> Result<Use
     }
     login_attempts::forget(tx, &door.name_key(), &door.ip_key())?;
     store::users::set_last_login(tx, account.id, now)?;
-    let permit = policy::logged_in(account.clone(), id, now, Arc::clone(origin));
+    let permit = policy::logged_in(account.clone(), id, login.audience, now, Arc::clone(origin));
     let after = json!({"username": account.username, "audience": login.audience.as_str()});
     audit::record(tx, &permit, now, Object { action: "auth.login", kind: "session", id }, None, Some(&after))?;
     users::get_by_id(tx, &permit, account.id)
@@ -138,7 +143,7 @@ pub fn renew(tx: &WriteTx<'_>, permit: &Permit, id_hash: &[u8; 32], now: Timesta
     let end = session.created_at.plus_millis(PANEL_SESSION_MILLIS);
     let expires_at = now.plus_millis(PANEL_TOKEN_MILLIS).min(end);
     tx.unaudited("a session goes on");
-    if expires_at <= now || !store::sessions::renew(tx, permit, session.id, id_hash, now, expires_at)? {
+    if expires_at <= now || !store::sessions::renew(tx, permit, session, id_hash, now, expires_at)? {
         return Err(AppError::NotFound(Noun::Session));
     }
     Ok(expires_at)
@@ -171,7 +176,7 @@ pub fn refresh(
     };
     if let Some(rotated_at) = token.rotated_at {
         if now.millis().saturating_sub(rotated_at.millis()) >= REPLAY_GRACE_MILLIS {
-            let permit = policy::logged_in(facts.user, facts.id, now, Arc::clone(origin));
+            let permit = policy::logged_in(facts.user, facts.id, Audience::Admin, now, Arc::clone(origin));
             end_family(tx, &permit, token.user, now)?;
         }
         return Ok(None);
@@ -183,8 +188,11 @@ pub fn refresh(
     store::sessions::rotate_refresh(tx, presented, now)?;
     store::sessions::insert_refresh(tx, facts.id, next, now, expires_at)?;
     store::sessions::extend(tx, facts.id, now, expires_at)?;
-    let user =
-        users::get_by_id(tx, &policy::logged_in(facts.user.clone(), facts.id, now, Arc::clone(origin)), facts.user.id)?;
+    let user = users::get_by_id(
+        tx,
+        &policy::logged_in(facts.user.clone(), facts.id, Audience::Admin, now, Arc::clone(origin)),
+        facts.user.id,
+    )?;
     Ok(Some((facts.user, user)))
 }
 

@@ -132,7 +132,7 @@ pub fn related(tx: &ReadTx<'_>, permit: &Permit, of: &Subscriber) -> Result<Rela
         None => None,
     };
     let nas = match of.nas_id {
-        Some(id) => store::nas::list(tx, permit)?.into_iter().find(|nas| nas.id == id).map(|nas| nas.name),
+        Some(id) => store::nas::find_name(tx, permit, id)?,
         None => None,
     };
     Ok(Related { owner, nas })

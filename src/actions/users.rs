@@ -90,10 +90,9 @@ pub fn set_status(
     if user.status == status {
         return Ok(user.clone());
     }
-    if status == AccountStatus::Suspended && user.role == Role::Admin {
-        keep_an_admin(tx, user.id)?;
-    }
+    let had_admin = has_admin(tx)?;
     store::users::set_status(tx, permit, user.id, status, reason, now)?;
+    keep_an_admin(tx, had_admin)?;
     let action = match status {
         AccountStatus::Active => "users.unsuspend",
         AccountStatus::Suspended => "users.suspend",
@@ -116,44 +115,58 @@ pub fn delete(
     now: Timestamp,
 ) -> Result<(), AppError> {
     may_manage(permit, user)?;
-    if user.role == Role::Admin {
-        keep_an_admin(tx, user.id)?;
-    }
+    let had_admin = has_admin(tx)?;
     let mut before =
         json!({"username": user.username, "email": user.email, "role": user.role.as_str(), "package": user.package});
     match transfer_to {
         None => refuse_owners(tx, user)?,
         Some(heir) => {
-            hand_over(tx, permit, user, heir, now)?;
-            before["transferred_to"] = json!(heir);
+            let (users, subscribers) = hand_over(tx, permit, user, heir, now)?;
+            before["transferred_to"] = json!(get(tx, permit, heir)?.username);
+            before["transferred_users"] = json!(users);
+            before["transferred_subscribers"] = json!(subscribers);
         }
     }
     store::users::delete(tx, permit, user.id, now)?;
+    store::resellers::forget(tx, permit, user.id)?;
+    keep_an_admin(tx, had_admin)?;
     let object = Object { action: "users.delete", kind: "user", id: user.id.0 };
     audit::record(tx, permit, now, object, Some(&before), None)
 }
 
-fn hand_over(tx: &WriteTx<'_>, permit: &Permit, user: &User, heir: &str, now: Timestamp) -> Result<(), AppError> {
+fn hand_over(
+    tx: &WriteTx<'_>,
+    permit: &Permit,
+    user: &User,
+    heir: &str,
+    now: Timestamp,
+) -> Result<(usize, usize), AppError> {
     let heir = find_above(tx, permit, "transfer_to", heir)?;
     if heir.id == user.id || heir.creator_id == Some(user.id) {
         return Err(Invalid::new("transfer_to", "must be another account, and not stand under this one").into());
     }
     let to = Heir { id: heir.id, role: heir.role };
     match store::users::hand_over(tx, permit, user.id, to, now)? {
-        Ok(_) => Ok(()),
+        Ok(given) => Ok(given),
         Err(clashing) => Err(in_the_way(&format!(
-            "{clashing} subscribers of {} have an external_id that {} uses too; change those first",
+            "{clashing} subscribers, transactions or renewals of {} have an external_id that {} uses too; change those first",
             user.username, heir.username
         ))),
     }
 }
 
-/// The last active admin cannot be demoted, suspended or deleted by any path (contract: panel.md, Users).
-fn keep_an_admin(tx: &ReadTx<'_>, id: UserId) -> Result<(), AppError> {
-    if store::users::has_other_active_admin(tx, id)? {
+/// The last active admin cannot be demoted, suspended or deleted by any path (contract: panel.md, Users): not by suspending
+/// the reseller above it either. `before`: whether there was one.
+fn keep_an_admin(tx: &ReadTx<'_>, before: bool) -> Result<(), AppError> {
+    if !before || has_admin(tx)? {
         return Ok(());
     }
-    Err(in_the_way("This is the last active admin; make another one first"))
+    Err(in_the_way("This would leave no active admin; make another one first"))
+}
+
+/// Whether an admin is there whom nothing keeps from working.
+fn has_admin(tx: &ReadTx<'_>) -> Result<bool, AppError> {
+    store::users::has_active_admin(tx)
 }
 
 /// Who stands under an account must stand under another before it goes.

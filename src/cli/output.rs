@@ -55,6 +55,7 @@ impl From<AppError> for Failure {
             AppError::FieldForbidden { .. }
             | AppError::Forbidden(_)
             | AppError::LimitReached { .. }
+            | AppError::Denied(_)
             | AppError::BadCredentials => "This cannot be set here.",
             AppError::NotFound(_) => "The list commands show what there is.",
             AppError::Conflict(Conflict::InTheWay(_)) => "Nothing was changed.",

@@ -74,7 +74,7 @@ pub enum Command {
         /// Such as max_domains=10 or max_domains=inherit; may be repeated.
         #[arg(long = "limit", value_name = "LIMIT=NUMBER|unlimited|inherit")]
         limits: Vec<Quota>,
-        /// The admin or reseller that the account is to stand under.
+        /// The admin or reseller that the account is to stand under; "" is nobody.
         #[arg(long, value_name = "NAME")]
         creator: Option<String>,
     },
@@ -117,8 +117,13 @@ pub fn run(app: &App, output: Output, command: Command) -> Outcome {
         Command::Show { name } => output.one(&row(&app.db.read(|tx| actions::users::get(tx, &operator(), &name))?)),
         Command::Update { name, role, package, email, features, limits, creator } => {
             let email = email.map(|text| Email::parse("email", &text)).transpose().map_err(AppError::from)?;
-            let mut change =
-                actions::users::Change { email, role: role.map(Into::into), package, creator, ..Default::default() };
+            let mut change = actions::users::Change {
+                email,
+                role: role.map(Into::into),
+                package,
+                creator: creator.map(|name| Some(name).filter(|name| !name.is_empty())),
+                ..Default::default()
+            };
             for limit in limits {
                 if !quotas::Quota::OF_ACCOUNT.contains(&limit.quota) {
                     let problem = format!("{} is a reseller's; use panel reseller update", limit.quota.as_str());

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::policy::Refusal;
+use super::policy::{Denial, Refusal};
 
 /// A field that is missing, of the wrong type or out of range. `field` names it, `problem` completes the sentence: `is required`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +95,8 @@ pub enum AppError {
     LimitReached {
         limit: i64,
     },
+    /// A refusal of the gates, found out inside a transaction.
+    Denied(Box<Denial>),
     /// A login with a name or a password that is not right; which of the two is nobody's business.
     BadCredentials,
     NotFound(Noun),
@@ -123,6 +125,7 @@ impl fmt::Display for AppError {
             AppError::FieldForbidden { field, problem } => write!(f, "{field} {problem}"),
             AppError::Forbidden(refusal) => f.write_str(&refusal.text),
             AppError::LimitReached { limit } => write!(f, "Account limit reached ({limit})"),
+            AppError::Denied(denial) => write!(f, "refused by the gate {}", denial.gate().as_str()),
             AppError::BadCredentials => f.write_str("Invalid credentials"),
             AppError::NotFound(noun) => write!(f, "{} not found", noun.name()),
             AppError::Conflict(conflict) => write!(f, "{conflict}"),

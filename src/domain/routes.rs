@@ -195,8 +195,7 @@ pub fn find(method: Option<Method>, path: &str) -> Found {
         Some(root) if answers_with_slash(root) => root,
         _ => path,
     };
-    let Some(rest) = path.strip_prefix('/') else { return Found::Nothing };
-    if !rest.is_empty() && rest.split('/').any(is_bad_segment) {
+    if !is_well_formed(path) {
         return Found::Nothing;
     }
     let Ok(matched) = ROUTER.at(path) else { return Found::Nothing };
@@ -212,6 +211,11 @@ pub fn find(method: Option<Method>, path: &str) -> Found {
         }
     }
     Found::Route(route, Params(params))
+}
+
+/// Without empty and dot segments, encoded slashes and what is no UTF-8.
+pub fn is_well_formed(path: &str) -> bool {
+    path.strip_prefix('/').is_some_and(|rest| rest.is_empty() || !rest.split('/').any(is_bad_segment))
 }
 
 fn answers_with_slash(root: &str) -> bool {

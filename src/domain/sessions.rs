@@ -36,6 +36,9 @@ impl Audience {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionFacts {
     pub id: i64,
+    /// Of the token that was shown.
+    pub id_hash: [u8; 32],
+    pub audience: Audience,
     pub user: OwnerFacts,
     pub created_at: Timestamp,
 }

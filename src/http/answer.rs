@@ -125,7 +125,10 @@ pub fn join(methods: &[Method]) -> String {
 
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
-        Failure::App(error)
+        match error {
+            AppError::Denied(denial) => Failure::Denied(denial),
+            error => Failure::App(error),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
@@ -11,9 +11,18 @@ use super::answer::{Edge, Failure};
 use crate::domain::error::{AppError, Invalid};
 
 /// Reads the whole body and takes it out of its place; one that was not read to its end stays there. 413 beyond the
-/// limit, 408 when it takes longer than allowed.
-pub async fn read(place: &mut Option<Payload>, limit: usize, within: Duration) -> Result<Bytes, Failure> {
+/// limit, at once where the headers say so, 408 when it takes longer than allowed.
+pub async fn read(
+    place: &mut Option<Payload>,
+    headers: &HeaderMap,
+    limit: usize,
+    within: Duration,
+) -> Result<Bytes, Failure> {
     let Some(payload) = place.as_mut() else { return Ok(Bytes::new()) };
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(Edge::BodyTooLarge { limit }.into());
+    }
     let all = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {

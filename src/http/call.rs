@@ -13,6 +13,7 @@ use super::body::{self, Content};
 use super::query::Query;
 use super::state::State;
 use super::visit::Agent;
+use crate::actions;
 use crate::domain::error::{AppError, Conflict, Noun};
 use crate::domain::policy::Permit;
 use crate::domain::routes::{Method, Need, Params, Route};
@@ -85,7 +86,7 @@ impl Call {
         done.unwrap_or_else(|_| Err(AppError::Internal("a read panicked".to_owned())))
     }
 
-    /// Carries out a change and renders its answer in one transaction, together with what a retry under the same
+    /// Judges the caller once more, carries out a change and renders its answer in one transaction, together with what a retry under the same
     /// `Idempotency-Key` is answered.
     pub async fn write<T, A, R>(&self, action: A, render: R) -> Answer
     where
@@ -95,8 +96,9 @@ impl Call {
     {
         let place = self.place();
         let body_sha256: [u8; 32] = place.as_ref().map(|_| Sha256::digest(&self.body).into()).unwrap_or_default();
-        let (permit, now) = (Arc::clone(&self.permit), self.now);
+        let (permit, route, now) = (Arc::clone(&self.permit), self.route, self.now);
         let work = move |tx: &WriteTx<'_>| {
+            let permit = actions::callers::judge_again(tx, &permit, route, now)?;
             let Some(place) = &place else {
                 return render(&action(tx, &permit)?, Secrets::Shown);
             };

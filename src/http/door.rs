@@ -125,7 +125,7 @@ async fn answer(visit: &Visit, request: &HttpRequest, payload: &mut Option<Paylo
             carry_out(visit, request, payload, state, route, params, permit).await
         }
         (Found::WrongMethod(allow), _) => Err(Edge::MethodNotAllowed(allow).into()),
-        _ if route.action == "later" => Err(Edge::NotImplemented.into()),
+        _ if route.action == "later" && routes::is_well_formed(&visit.path) => Err(Edge::NotImplemented.into()),
         _ => Err(AppError::NotFound(Noun::Route).into()),
     };
     answered
@@ -248,9 +248,10 @@ async fn carry_out(
     let limit = if route.need == Need::Nobody { STRANGERS_BODY_BYTES } else { settings.max_body_bytes };
     let (body, idempotency_key) = match route.method {
         Method::Get => (Bytes::new(), None),
-        Method::Post | Method::Put | Method::Delete => {
-            (body::read(payload, limit, settings.body_timeout()).await?, idempotency_key(request.headers())?)
-        }
+        Method::Post | Method::Put | Method::Delete => (
+            body::read(payload, request.headers(), limit, settings.body_timeout()).await?,
+            idempotency_key(request.headers())?,
+        ),
     };
     let call = Call {
         state: state.clone(),
@@ -262,7 +263,8 @@ async fn carry_out(
         body,
         target: request.uri().path_and_query().map_or_else(|| visit.path.clone(), ToString::to_string),
         idempotency_key,
-        now: visit.now,
+        // The body may have been long in coming.
+        now: state.app.now(),
         agent: Agent::of(visit, request, settings),
     };
     let work = AssertUnwindSafe(handler(call)).catch_unwind();

@@ -1,15 +1,17 @@
 //! A body whose fields have many names: flags, limits. Typed one by one, each at most once, unknown ones ignored.
 
+use std::collections::HashMap;
 use std::fmt;
 
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use crate::domain::error::Invalid;
+use crate::domain::features::Feature;
 
 #[derive(Clone, Default)]
-pub struct Fields(Map<String, Value>);
+pub struct Fields(HashMap<String, Box<RawValue>>);
 
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,28 +28,39 @@ pub fn sent<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
 }
 
 impl Fields {
-    fn typed<T>(&self, name: &str, read: impl Fn(&Value) -> Option<T>, kind: &'static str) -> Result<Sent<T>, Invalid> {
-        match self.0.get(name) {
-            None => Ok(None),
-            Some(Value::Null) => Ok(Some(None)),
-            Some(value) => match read(value) {
-                Some(value) => Ok(Some(Some(value))),
-                None => Err(Invalid::new(name.to_owned(), format!("must be {kind}"))),
-            },
-        }
+    fn typed<T: DeserializeOwned>(&self, name: &str, kind: &'static str) -> Result<Sent<T>, Invalid> {
+        let Some(raw) = self.0.get(name) else { return Ok(None) };
+        let read = serde_json::from_str::<Option<T>>(raw.get());
+        read.map(Some).map_err(|_| Invalid::new(name.to_owned(), format!("must be {kind}")))
     }
 
     pub fn flag(&self, name: &str) -> Result<Sent<bool>, Invalid> {
-        self.typed(name, Value::as_bool, "a boolean")
+        self.typed(name, "a boolean")
+    }
+
+    /// A flag under either of its names: `api`, as features and package data call it, or `can_use_api`.
+    pub fn either_flag(&self, feature: Feature) -> Result<Sent<bool>, Invalid> {
+        let (short, long) = (feature.as_str(), format!("can_use_{}", feature.as_str()));
+        match (self.flag(short)?, self.flag(&long)?) {
+            (Some(Some(one)), Some(Some(other))) if one != other => {
+                Err(Invalid::new(short, "and its can_use_ name say different things"))
+            }
+            (Some(Some(on)), _) | (_, Some(Some(on))) => Ok(Some(Some(on))),
+            (one, other) => Ok(one.or(other)),
+        }
     }
 
     pub fn number(&self, name: &str) -> Result<Sent<i64>, Invalid> {
-        self.typed(name, Value::as_i64, "an integer")
+        self.typed(name, "an integer")
+    }
+
+    pub fn nullable_text(&self, name: &'static str) -> Result<Sent<String>, Invalid> {
+        self.typed(name, "a string")
     }
 
     /// A text; null is as if it had not been sent.
     pub fn text(&self, name: &'static str) -> Result<Option<String>, Invalid> {
-        Ok(self.typed(name, |value| value.as_str().map(str::to_owned), "a string")?.flatten())
+        Ok(self.nullable_text(name)?.flatten())
     }
 }
 
@@ -63,8 +76,8 @@ impl<'de> Deserialize<'de> for Fields {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Fields, A::Error> {
-                let mut fields = Map::new();
-                while let Some((name, value)) = object.next_entry::<String, Value>()? {
+                let mut fields = HashMap::new();
+                while let Some((name, value)) = object.next_entry::<String, Box<RawValue>>()? {
                     if fields.insert(name.clone(), value).is_some() {
                         return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
                     }
@@ -94,6 +107,13 @@ mod tests {
         assert_eq!(body.text("name").unwrap_err().to_string(), "name must be a string");
         let twice = body::parse::<Fields>(br#"{"api": true, "api": false}"#).unwrap_err();
         assert_eq!(twice.to_string(), "api is given twice");
+    }
+
+    #[test]
+    fn what_nobody_reads_may_be_anything() {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        let body = fields(&format!(r#"{{"x": {deep}, "y": 1e400, "name": "a"}}"#));
+        assert_eq!(body.text("name").unwrap().as_deref(), Some("a"));
     }
 
     #[test]

@@ -79,7 +79,10 @@ pub fn list(tx: &ReadTx<'_>, _permit: &Permit, filter: &Filter) -> Result<Vec<En
     if let Some(id) = filter.before {
         sql.and("id < ?", [id.into()]);
     }
-    sql.end("ORDER BY id DESC LIMIT ?", [filter.limit.saturating_add(1).into()]);
+    // By time where a time is asked for, so that the walk begins and ends there.
+    let timed = filter.since.is_some() || filter.until.is_some();
+    let order = if timed { "ORDER BY at DESC, id DESC LIMIT ?" } else { "ORDER BY id DESC LIMIT ?" };
+    sql.end(order, [filter.limit.saturating_add(1).into()]);
     let mut statement = tx.prepare(sql.text())?;
     let rows = statement.query_map(&*sql.params(), from_row).map_err(|e| store_error(&e))?;
     rows.collect::<Result<_, _>>().map_err(|e| store_error(&e))

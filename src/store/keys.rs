@@ -17,7 +17,7 @@ use crate::domain::policy::Permit;
 use crate::domain::time::Timestamp;
 use crate::domain::users::UserId;
 
-pub use facts::{find_facts, find_newest_facts, find_pair};
+pub use facts::{find_facts, find_generation_facts, find_newest_facts, find_pair};
 pub use listed::{Reference, list, list_by_reference, list_generations, list_of_user};
 
 // Both statements take the settings in the order of `setting_values`.

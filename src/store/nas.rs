@@ -22,6 +22,7 @@ macro_rules! select_nas {
 const LIST_ALL: &str = select_nas!("WHERE n.deleted_at IS NULL ORDER BY n.id");
 const LIST_OF_RESELLER: &str =
     select_nas!("JOIN nas_resellers r ON r.nas_id = n.id WHERE r.user_id = ?1 AND n.deleted_at IS NULL ORDER BY n.id");
+const NAME: &str = "SELECT name FROM nas WHERE id = ?1";
 const EXISTS: &str = "SELECT 1 FROM nas WHERE id = ?1 AND deleted_at IS NULL";
 const EXISTS_FOR_RESELLER: &str = "
     SELECT 1 FROM nas_resellers r JOIN nas n ON n.id = r.nas_id
@@ -51,6 +52,14 @@ pub fn count(tx: &ReadTx<'_>, permit: &Permit) -> Result<i64, AppError> {
         Rows::OfUser(_) | Rows::Nobodys => Ok(0),
     }
     .map_err(|e| store_error(&e))
+}
+
+/// The name of a router that the caller sees.
+pub fn find_name(tx: &ReadTx<'_>, permit: &Permit, id: i64) -> Result<Option<String>, AppError> {
+    if !exists(tx, permit, id)? {
+        return Ok(None);
+    }
+    tx.prepare(NAME)?.query_row([id], |row| row.get(0)).optional().map_err(|e| store_error(&e))
 }
 
 /// Whether the caller sees this router.

@@ -30,6 +30,9 @@ const UPSERT: &str = "
         can_grant_catchall = excluded.can_grant_catchall, can_grant_dnscontrol = excluded.can_grant_dnscontrol,
         can_grant_sysinfo = excluded.can_grant_sysinfo, updated_at = excluded.updated_at";
 
+const FORGET: &str = "DELETE FROM resellers WHERE user_id = ?1";
+const FORGET_ROUTERS: &str = "DELETE FROM nas_resellers WHERE user_id = ?1";
+
 /// A reseller's own values; one that has none inherits all.
 pub fn find(tx: &ReadTx<'_>, user: UserId) -> Result<Own, AppError> {
     let found = tx.prepare(FIND)?.query_row([user.0], from_row).optional().map_err(|e| store_error(&e))?;
@@ -42,6 +45,12 @@ pub fn store(tx: &WriteTx<'_>, _permit: &Permit, user: UserId, own: &Own, now: T
     row.extend(own.grants.0.map(Value::from));
     row.push(now.millis().into());
     tx.execute(UPSERT, params_from_iter(row)).map(|_| ())
+}
+
+/// Forgets what somebody had as a reseller: ceilings, levers, routers.
+pub fn forget(tx: &WriteTx<'_>, _permit: &Permit, user: UserId) -> Result<(), AppError> {
+    tx.execute(FORGET, [user.0])?;
+    tx.execute(FORGET_ROUTERS, [user.0]).map(|_| ())
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Own> {

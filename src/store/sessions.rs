@@ -21,7 +21,8 @@ const INSERT: &str = "
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)
     RETURNING id";
 const RENEW: &str = "
-    UPDATE sessions SET token_hash = ?2, last_used_at = ?3, expires_at = ?4 WHERE id = ?1 AND revoked_at IS NULL";
+    UPDATE sessions SET token_hash = ?2, last_used_at = ?3, expires_at = ?4
+    WHERE id = ?1 AND token_hash = ?5 AND revoked_at IS NULL";
 const EXTEND: &str = "
     UPDATE sessions SET last_used_at = ?2, expires_at = ?3 WHERE id = ?1 AND revoked_at IS NULL";
 const REVOKE: &str = "UPDATE sessions SET revoked_at = ?3 WHERE id = ?1 AND user_id = ?2 AND revoked_at IS NULL";
@@ -45,7 +46,7 @@ const FIND_REFRESH: &str = "
     FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = ?1";
 const ROTATE_REFRESH: &str = "UPDATE refresh_tokens SET rotated_at = ?2 WHERE token_hash = ?1 AND rotated_at IS NULL";
 const DELETE_OLD_REFRESH: &str = "
-    DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM sessions WHERE expires_at <= ?1)";
+    DELETE FROM refresh_tokens WHERE expires_at <= ?1 OR session_id IN (SELECT id FROM sessions WHERE expires_at <= ?1)";
 const DELETE_OLD: &str = "DELETE FROM sessions WHERE expires_at <= ?1";
 
 /// The living session of a token on a surface, with its user as it is now.
@@ -56,7 +57,13 @@ pub fn find_facts(
     now: Timestamp,
 ) -> Result<Option<SessionFacts>, AppError> {
     let facts = |row: &Row<'_>| {
-        Ok(SessionFacts { user: account_at(row, 0)?, id: row.get(8)?, created_at: Timestamp(row.get(9)?) })
+        Ok(SessionFacts {
+            user: account_at(row, 0)?,
+            id: row.get(8)?,
+            id_hash: *id_hash,
+            audience,
+            created_at: Timestamp(row.get(9)?),
+        })
     };
     let found = tx.prepare(FIND_FACTS)?.query_row((id_hash, audience.as_str(), now.millis()), facts).optional();
     found.map_err(|e| store_error(&e))
@@ -75,16 +82,17 @@ pub fn insert(tx: &WriteTx<'_>, new: &NewSession) -> Result<i64, AppError> {
     tx.prepare(INSERT)?.query_row(row, |row| row.get(0)).map_err(|e| store_error(&e))
 }
 
-/// Gives a session another token; the one before it is dead. False where the session is over.
+/// Gives a session another token; the one before it is dead. False where the session is over, or its token was traded by
+/// somebody else.
 pub fn renew(
     tx: &WriteTx<'_>,
     _permit: &Permit,
-    id: i64,
+    session: &SessionFacts,
     id_hash: &[u8; 32],
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Result<bool, AppError> {
-    Ok(tx.execute(RENEW, (id, id_hash, now.millis(), expires_at.millis()))? == 1)
+    Ok(tx.execute(RENEW, (session.id, id_hash, now.millis(), expires_at.millis(), session.id_hash))? == 1)
 }
 
 /// Lets a session last longer.

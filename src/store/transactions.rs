@@ -39,7 +39,18 @@ const INSERT: &str = "
 const COUNT_ONE: &str = "
     INSERT INTO transaction_counters (owner_key, transactions) VALUES (?1, 1)
     ON CONFLICT (owner_key) DO UPDATE SET transactions = transactions + 1";
+const GIVE: &str = "
+    INSERT INTO transaction_counters (owner_key, transactions)
+    SELECT ?2, transactions FROM transaction_counters WHERE owner_key = ?1
+    ON CONFLICT (owner_key) DO UPDATE SET transactions = transactions + excluded.transactions";
+const FORGET_OWNER: &str = "DELETE FROM transaction_counters WHERE owner_key = ?1";
 const TOTAL: &str = "SELECT coalesce(sum(transactions), 0) FROM transaction_counters WHERE owner_key = ?1";
+
+/// Counts all transactions of one owner for another.
+pub fn hand_over(tx: &WriteTx<'_>, from: UserId, to: Option<UserId>) -> Result<(), AppError> {
+    tx.execute(GIVE, (from.0, owner_key(to)))?;
+    tx.execute(FORGET_OWNER, [from.0]).map(|_| ())
+}
 
 /// The owner's transaction of this external id, with the values it was booked with.
 pub fn find_by_external_id(

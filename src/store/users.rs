@@ -16,7 +16,7 @@ use crate::domain::users::{AccountStatus, Email, Profile, Role, User, UserId, fo
 
 pub use accounts::{Holder, find_holder, list_accounts};
 pub use change::{NewUser, delete, insert, set_last_login, set_password, set_status, update};
-pub use owned::{Owned, count_users_of, hand_over, owned_by};
+pub use owned::{Owned, count_users_of, give_to_house, hand_over, owned_by};
 
 macro_rules! select_users {
     ($rest:literal) => {
@@ -44,15 +44,14 @@ mod accounts;
 const FIND_BY_USERNAME: &str = select_users!("WHERE u.username_key = ?1 AND u.deleted_at IS NULL");
 const FIND_BY_ID: &str = select_users!("WHERE u.id = ?1 AND u.deleted_at IS NULL");
 const LIST_ALL: &str = select_users!("WHERE u.deleted_at IS NULL ORDER BY u.id");
-const LIST_OF_RESELLER: &str = select_users!(
-    "WHERE u.deleted_at IS NULL AND (u.id = ?1 OR (u.creator_id = ?1 AND u.role = 'user')) ORDER BY u.id"
-);
 const LIST_UNDER: &str =
     select_users!("WHERE u.deleted_at IS NULL AND u.creator_id = ?1 AND u.role = 'user' ORDER BY u.id");
 const LIST_OF_ROLE: &str = select_users!("WHERE u.role = ?1 AND u.deleted_at IS NULL ORDER BY u.id");
 const EMAIL_OWNER: &str = "SELECT id FROM users WHERE email_key = ?1 AND deleted_at IS NULL";
-const OTHER_ACTIVE_ADMIN: &str = "
-    SELECT 1 FROM users WHERE role = 'admin' AND deleted_at IS NULL AND status = 'active' AND id <> ?1 LIMIT 1";
+const ACTIVE_ADMIN: &str = "
+    SELECT 1 FROM users u LEFT JOIN users c ON c.id = u.creator_id
+    WHERE u.role = 'admin' AND u.deleted_at IS NULL AND u.status = 'active'
+      AND (c.id IS NULL OR c.role <> 'reseller' OR c.status = 'active') LIMIT 1";
 macro_rules! select_logins {
     ($rest:literal) => {
         concat!(
@@ -92,7 +91,12 @@ pub fn find_by_id(tx: &ReadTx<'_>, permit: &Permit, id: UserId) -> Result<Option
 pub fn list(tx: &ReadTx<'_>, permit: &Permit) -> Result<Vec<User>, AppError> {
     match permit.rows() {
         Rows::All => listed(tx, LIST_ALL, []),
-        Rows::OfReseller(id) => listed(tx, LIST_OF_RESELLER, [id.0]),
+        Rows::OfReseller(id) => {
+            let mut all = listed(tx, FIND_BY_ID, [id.0])?;
+            all.extend(listed(tx, LIST_UNDER, [id.0])?);
+            all.sort_by_key(|user| user.id);
+            Ok(all)
+        }
         Rows::OfUser(id) => listed(tx, FIND_BY_ID, [id.0]),
         Rows::Nobodys => Ok(Vec::new()),
     }
@@ -122,13 +126,10 @@ pub fn find_email_owner(tx: &ReadTx<'_>, email: &Email) -> Result<Option<UserId>
     found.map_err(|e| store_error(&e))
 }
 
-/// Whether an active admin would be left without this one.
-pub fn has_other_active_admin(tx: &ReadTx<'_>, than: UserId) -> Result<bool, AppError> {
-    let found: Option<i64> = tx
-        .prepare(OTHER_ACTIVE_ADMIN)?
-        .query_row([than.0], |row| row.get(0))
-        .optional()
-        .map_err(|e| store_error(&e))?;
+/// Whether there is an active admin under no suspended reseller.
+pub fn has_active_admin(tx: &ReadTx<'_>) -> Result<bool, AppError> {
+    let found: Option<i64> =
+        tx.prepare(ACTIVE_ADMIN)?.query_row([], |row| row.get(0)).optional().map_err(|e| store_error(&e))?;
     Ok(found.is_some())
 }
 

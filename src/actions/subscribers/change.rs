@@ -103,7 +103,7 @@ pub(super) fn changed(tx: &ReadTx<'_>, permit: &Permit, before: &Stored, change:
         after.service_id = id;
     }
     if let Some(nas) = change.nas_id {
-        if let Some(id) = nas
+        if let Some(id) = nas.filter(|_| nas != before.nas_id)
             && !store::nas::exists(tx, permit, id)?
         {
             return Err(Invalid::new("nas_id", "does not exist").into());

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::levers;
-use super::{columns, find_above, get_by_id, keep_an_admin, may_manage, refuse_owners, store_password};
+use super::{columns, find_above, get_by_id, has_admin, keep_an_admin, may_manage, refuse_owners, store_password};
 use crate::actions::audit::{self, Object};
 use crate::domain::audit::MASKED;
 use crate::domain::error::{AppError, Conflict, Invalid};
@@ -11,7 +11,7 @@ use crate::domain::features::Flags;
 use crate::domain::policy::{self, Permit};
 use crate::domain::quotas::{Quota, Quotas};
 use crate::domain::time::Timestamp;
-use crate::domain::users::{Email, Profile, Role, User};
+use crate::domain::users::{Email, Profile, Role, User, fold};
 use crate::store::{self, ReadTx, WriteTx};
 
 /// What an update asks for; `None` leaves it as it is.
@@ -21,7 +21,8 @@ pub struct Change {
     /// Hashed already.
     pub password_hash: Option<String>,
     pub role: Option<Role>,
-    pub creator: Option<String>,
+    /// `Some(None)`: under nobody.
+    pub creator: Option<Option<String>>,
     pub package: Option<String>,
     /// `Some(None)` goes back to the package's value, here and in the flags.
     pub quotas: Quotas<Option<Option<i64>>>,
@@ -48,22 +49,23 @@ pub fn update(
     if let Some(levers) = levers::of(tx, permit)? {
         levers.check(before, &after)?;
     }
-    if before.role == Role::Admin && after.role != Role::Admin {
-        keep_an_admin(tx, before.id)?;
-    }
-    if before.role > Role::User && after.role == Role::User {
+    // A reseller's users would stand under a user, an admin's under a reseller.
+    if after.role < before.role {
         refuse_owners(tx, before)?;
     }
     if after == *before && change.password_hash.is_none() {
         return Ok(after);
     }
     if after != *before {
+        let had_admin = has_admin(tx)?;
         store::users::update(tx, permit, &after, now)?;
+        keep_an_admin(tx, had_admin)?;
+    }
+    if before.role == Role::Reseller && after.role != Role::Reseller {
+        leave_business(tx, permit, before, &after, now)?;
     }
     if let Some(hash) = &change.password_hash {
-        // Whoever changes its own password goes on working where it did so.
-        let own = permit.session().filter(|session| session.user.id == before.id).map(|session| session.id);
-        store_password(tx, permit, before.id, hash, own, now)?;
+        store_password(tx, permit, before.id, hash, None, now)?;
     }
     let (was, mut is) = audit::changed(columns(before), columns(&after));
     if change.password_hash.is_some() {
@@ -72,6 +74,26 @@ pub fn update(
     let object = Object { action: "users.update", kind: "user", id: before.id.0 };
     audit::record(tx, permit, now, object, Some(&was), Some(&is))?;
     get_by_id(tx, permit, before.id)
+}
+
+/// What a reseller had goes with the role; an admin's subscribers are the house's.
+fn leave_business(
+    tx: &WriteTx<'_>,
+    permit: &Permit,
+    before: &User,
+    after: &User,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    if after.role == Role::Admin
+        && let Err(clashing) = store::users::give_to_house(tx, permit, before.id, now)?
+    {
+        let text = format!(
+            "{clashing} subscribers, transactions or renewals of {} have an external_id that the house uses too; change those first",
+            before.username
+        );
+        return Err(AppError::Conflict(Conflict::InTheWay(text)));
+    }
+    store::resellers::forget(tx, permit, before.id)
 }
 
 /// The account as it is to be, with what would be in force for it.
@@ -93,16 +115,14 @@ fn apply(tx: &ReadTx<'_>, permit: &Permit, before: &User, change: &Change) -> Re
         after.package.clone_from(&found.name);
         package = Some(found.values);
     }
-    if let Some(name) = change.creator.as_deref().filter(|name| Some(*name) != before.creator.as_deref()) {
-        let above = find_above(tx, permit, "creator", name)?;
-        if above.id == before.id {
-            return Err(Invalid::new("creator", "must be another account").into());
-        }
-        after.creator_id = Some(above.id);
-        after.creator = Some(above.username);
+    if let Some(name) = &change.creator {
+        change_creator(tx, permit, &mut after, name.as_deref())?;
     }
     for quota in Quota::OF_ACCOUNT {
-        if let Some(own) = change.quotas.get(quota) {
+        // What is in force is accepted from whoever may not change it.
+        let current = |own: &Option<i64>| *own == Some(before.effective_quotas.get(quota));
+        let sent = change.quotas.get(quota).filter(|own| permit.role() == Role::Admin || !current(own));
+        if let Some(own) = sent {
             after.quotas.set(quota, own);
         }
     }
@@ -129,14 +149,40 @@ fn apply(tx: &ReadTx<'_>, permit: &Permit, before: &User, change: &Change) -> Re
     Ok(after)
 }
 
+/// The current name is always accepted, also from whoever may not change it.
+fn change_creator(tx: &ReadTx<'_>, permit: &Permit, after: &mut User, name: Option<&str>) -> Result<(), AppError> {
+    let Some(name) = name else {
+        (after.creator_id, after.creator) = (None, None);
+        return Ok(());
+    };
+    if after.creator.as_ref().is_some_and(|current| fold(current) == fold(name)) {
+        return Ok(());
+    }
+    if permit.role() != Role::Admin {
+        return Err(AppError::FieldForbidden { field: "creator", problem: "may be changed by an admin only" });
+    }
+    let above = find_above(tx, permit, "creator", name)?;
+    let mut next = Some(above.clone());
+    while let Some(user) = next {
+        if user.id == after.id {
+            return Err(Invalid::new("creator", "must not be the account itself, or stand under it").into());
+        }
+        next = user.creator_id.map_or(Ok(None), |id| store::users::find_by_id(tx, permit, id))?;
+    }
+    after.creator_id = Some(above.id);
+    after.creator = Some(above.username);
+    Ok(())
+}
+
 /// Who may change what of whom (contract: panel.md, Users; keys.md, Escalation). The current value is always accepted.
 fn check(permit: &Permit, before: &User, after: &User, change: &Change) -> Result<(), AppError> {
     let own = permit.user() == Some(before.id);
     if permit.key().is_some() {
-        let takes_over = (own || before.role == Role::Admin) && change.password_hash.is_some();
-        let renames_owner = own && after.email != before.email;
-        let promotes = after.role == Role::Admin && before.role != Role::Admin;
-        if takes_over || renames_owner || promotes {
+        // Demoted by a key, an admin's password would be any account's.
+        let guarded = own || before.role == Role::Admin;
+        let takes_over = guarded && (change.password_hash.is_some() || after.email != before.email);
+        let makes_admin = (after.role == Role::Admin) != (before.role == Role::Admin);
+        if takes_over || makes_admin {
             return Err(policy::session_required());
         }
     }

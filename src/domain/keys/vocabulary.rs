@@ -78,7 +78,7 @@ impl Permission {
 
 /// Bases of the legacy `resource.read` and `resource.write` strings that have a permission of their own, and those that
 /// are gated without one.
-const LEGACY: [(&str, Option<Permission>); 17] = [
+const LEGACY: [(&str, Option<Permission>); 19] = [
     ("domains", Some(Permission::Domains)),
     ("subdomains", Some(Permission::Domains)),
     ("dns", Some(Permission::Dns)),
@@ -90,6 +90,8 @@ const LEGACY: [(&str, Option<Permission>); 17] = [
     ("ftp", Some(Permission::Ftp)),
     ("backup", Some(Permission::Backup)),
     ("backups", Some(Permission::Backup)),
+    ("restore", Some(Permission::Backup)),
+    ("backup-schedules", Some(Permission::Backup)),
     ("users", None),
     ("resellers", None),
     ("packages", None),

@@ -5,6 +5,7 @@ use super::{KeyFacts, Permit, Rows, admin_required};
 use crate::domain::error::AppError;
 use crate::domain::keys::{KeyDraft, KeySettings, Style};
 use crate::domain::limits;
+use crate::domain::time::Timestamp;
 use crate::domain::users::{Role, User, UserId};
 
 /// Living keys that a user may have.
@@ -30,7 +31,7 @@ pub fn fill(permit: &Permit, draft: &KeyDraft) -> KeySettings {
         description: draft.description.clone(),
         grants: draft.grants.clone(),
         allowed_ips: draft.allowed_ips.clone().unwrap_or_else(ips),
-        expires_at: draft.expires_at.unwrap_or_else(|| key.and_then(|key| key.expires_at)),
+        expires_at: draft.expires_at.unwrap_or_else(|| key.and_then(end_of)),
         rate_per_minute: draft.rate_per_minute.or_else(|| key.and_then(|key| key.rate_per_minute)),
         rate_per_hour: draft.rate_per_hour.or_else(|| key.and_then(|key| key.rate_per_hour)),
         rate_per_day: draft.rate_per_day.or_else(|| key.and_then(|key| key.rate_per_day)),
@@ -67,7 +68,7 @@ fn check_against(key: &KeyFacts, wanted: &KeySettings, default_rate: u32) -> Res
     if !key.allowed_ips.is_empty() && !inside {
         return Err(beyond("ip_whitelist", "must lie within that of the API key that asks"));
     }
-    if let Some(end) = key.expires_at
+    if let Some(end) = end_of(key)
         && wanted.expires_at.is_none_or(|wanted| wanted > end)
     {
         return Err(beyond("expires_in", "may not be later than the expiry of the API key that asks"));
@@ -79,6 +80,12 @@ fn check_against(key: &KeyFacts, wanted: &KeySettings, default_rate: u32) -> Res
         return Err(beyond("rate_limit", "may not be above that of the API key that asks"));
     }
     Ok(())
+}
+
+/// When the secret that acts stops working: at the key's expiry, or at the end of its grace after a rotation.
+fn end_of(key: &KeyFacts) -> Option<Timestamp> {
+    let grace = key.generation.replaced.map(|replaced| replaced.ends_at);
+    [key.expires_at, grace].into_iter().flatten().min()
 }
 
 fn beyond(field: &'static str, problem: &'static str) -> AppError {

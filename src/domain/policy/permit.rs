@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{KeyFacts, OwnerFacts};
-use crate::domain::sessions::SessionFacts;
+use crate::domain::sessions::{Audience, SessionFacts};
 use crate::domain::time::Timestamp;
 use crate::domain::users::{Role, UserId};
 
@@ -191,8 +191,10 @@ pub fn setup(user: UserId, name: &str, origin: Arc<Origin>) -> Permit {
 }
 
 /// The permit of whoever has just shown the right password or refresh token.
-pub fn logged_in(account: OwnerFacts, session: i64, at: Timestamp, origin: Arc<Origin>) -> Permit {
-    Permit::of_session(Arc::new(SessionFacts { id: session, user: account, created_at: at }), origin)
+pub fn logged_in(account: OwnerFacts, session: i64, audience: Audience, at: Timestamp, origin: Arc<Origin>) -> Permit {
+    // Its token is not out yet, so nobody can have shown it.
+    let facts = SessionFacts { id: session, id_hash: [0; 32], audience, user: account, created_at: at };
+    Permit::of_session(Arc::new(facts), origin)
 }
 
 /// A reseller's permit without a key behind it, for tests of what only needs its rows.

@@ -35,9 +35,10 @@ fn denied(denial: &Denial) -> (StatusCode, String) {
 fn app(error: &AppError) -> (StatusCode, String) {
     let status = match error {
         AppError::Invalid(_) | AppError::Malformed(_) => StatusCode::BAD_REQUEST,
-        AppError::FieldForbidden { .. } | AppError::Forbidden(_) | AppError::LimitReached { .. } => {
-            StatusCode::FORBIDDEN
-        }
+        AppError::FieldForbidden { .. }
+        | AppError::Forbidden(_)
+        | AppError::LimitReached { .. }
+        | AppError::Denied(_) => StatusCode::FORBIDDEN,
         AppError::BadCredentials => StatusCode::UNAUTHORIZED,
         AppError::NotFound(_) => StatusCode::NOT_FOUND,
         AppError::Conflict(_) => StatusCode::CONFLICT,

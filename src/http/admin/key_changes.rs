@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::http::StatusCode;
+use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -65,6 +66,7 @@ impl UpdateBody {
                 }
                 None => None,
             },
+            Grants::Billing { .. } if self.permission_level.is_none() && scopes.is_none() => None,
             Grants::Billing { level: have, scopes: held } => {
                 let level = self.permission_level.as_deref().map_or(Ok(*have), level)?;
                 let scopes = scopes.map_or_else(|| Ok(held.clone()), billing_scopes)?;
@@ -78,8 +80,8 @@ impl UpdateBody {
         key.settings.grants.style() == Style::External && self.is_active == Some(false)
     }
 
-    fn settings(&self, call: &Call, key: &Key) -> Result<KeySettings, AppError> {
-        let mut settings = key.settings.clone();
+    /// Only what was sent is set: what another request changed meanwhile stays.
+    fn apply(&self, zone: Tz, now: Timestamp, key: &Key, settings: &mut KeySettings) -> Result<(), AppError> {
         if let Some(name) = &self.name {
             settings.name = keys::parse_name("name", name)?;
         }
@@ -93,7 +95,7 @@ impl UpdateBody {
             settings.allowed_ips = allow_list(ips.as_deref().unwrap_or_default())?;
         }
         if let Some(end) = &self.expires_at {
-            settings.expires_at = end.as_deref().map(|text| expiry(call, text)).transpose()?;
+            settings.expires_at = end.as_deref().map(|text| expiry(zone, now, text)).transpose()?;
         }
         settings.rate_per_minute = self.rate_limit_per_minute.unwrap_or(settings.rate_per_minute);
         settings.rate_per_hour = self.rate_limit_per_hour.unwrap_or(settings.rate_per_hour);
@@ -101,7 +103,7 @@ impl UpdateBody {
         if let Some(active) = self.is_active.filter(|_| !self.revokes(key)) {
             settings.enabled = active;
         }
-        Ok(settings)
+        Ok(())
     }
 }
 
@@ -109,13 +111,14 @@ impl UpdateBody {
 pub async fn update(call: Call) -> Answer {
     let key = find(&call)?;
     let body: UpdateBody = call.json()?;
-    let (wanted, revokes) = (body.settings(&call, &key)?, body.revokes(&key));
-    let (id, now, default_rate) = (key.id, call.now, call.state.app.config.limits.per_key_per_minute);
+    let revokes = body.revokes(&key);
+    let (zone, now) = (call.state.app.zone(), call.now);
+    // A wrong field is refused before anything waits for the writer.
+    body.apply(zone, now, &key, &mut key.settings.clone())?;
+    let (id, default_rate) = (key.id, call.state.app.config.limits.per_key_per_minute);
     let update = move |tx: &WriteTx<'_>, permit: &Permit| {
-        let set = |settings: &mut KeySettings| {
-            settings.clone_from(&wanted);
-            Ok(())
-        };
+        let key = actions::keys::get(tx, permit, id)?;
+        let set = |settings: &mut KeySettings| body.apply(zone, now, &key, settings);
         let key = actions::keys::update(tx, permit, id, &set, default_rate, now)?;
         if !revokes {
             return Ok(key);

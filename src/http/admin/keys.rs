@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web;
+use chrono_tz::Tz;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -72,12 +73,12 @@ pub(super) fn billing_scopes(value: &Value) -> Result<Vec<BillingScope>, Invalid
 }
 
 /// A date, which is its last second in the configured zone, or an instant.
-pub(super) fn expiry(call: &Call, text: &str) -> Result<Timestamp, Invalid> {
+pub(super) fn expiry(zone: Tz, now: Timestamp, text: &str) -> Result<Timestamp, Invalid> {
     let at = match Timestamp::parse_rfc3339(text) {
         Some(at) => at,
-        None => Date::parse("expires_at", text)?.last_second_in(call.state.app.zone()),
+        None => Date::parse("expires_at", text)?.last_second_in(zone),
     };
-    keys::check_expiry("expires_at", at, call.now)?;
+    keys::check_expiry("expires_at", at, now)?;
     Ok(at)
 }
 
@@ -106,7 +107,9 @@ impl CreateBody {
         Ok(KeyDraft {
             description: self.description.as_deref().map(description).transpose()?,
             allowed_ips: self.allowed_ips.as_deref().map(allow_list).transpose()?,
-            expires_at: Some(self.expires_at.as_deref().map(|text| expiry(call, text)).transpose()?),
+            expires_at: Some(
+                self.expires_at.as_deref().map(|text| expiry(call.state.app.zone(), call.now, text)).transpose()?,
+            ),
             rate_per_minute: self.rate_limit_per_minute,
             rate_per_hour: self.rate_limit_per_hour,
             rate_per_day: self.rate_limit_per_day,
@@ -169,7 +172,8 @@ pub async fn create(call: Call) -> Answer {
     let plain = Shown::of(&secret);
     let default_rate = call.state.app.config.limits.per_key_per_minute;
     let mint = move |tx: &WriteTx<'_>, permit: &Permit| {
-        let id = actions::keys::mint(tx, permit, &draft, &secret, None, default_rate)?;
+        let made = actions::keys::mint(tx, permit, &draft, &secret, None, default_rate);
+        let id = made.map_err(in_own_words)?;
         actions::keys::get(tx, permit, id)
     };
     call.write(mint, move |key, secrets| {
@@ -177,6 +181,14 @@ pub async fn create(call: Call) -> Answer {
         shown(StatusCode::CREATED, key, &plain, secrets, data)
     })
     .await
+}
+
+/// What minting calls the user is this surface's `username`.
+fn in_own_words(error: AppError) -> AppError {
+    match error {
+        AppError::Invalid(invalid) if invalid.field == "user" => Invalid::new("username", invalid.problem).into(),
+        other => other,
+    }
 }
 
 fn seed_view(key: &Key) -> Value {

@@ -44,6 +44,7 @@ fn app(error: &AppError) -> (StatusCode, String) {
         AppError::Invalid(invalid) => (StatusCode::BAD_REQUEST, format!("{}: {}", invalid.field, invalid.problem)),
         AppError::Malformed(_) => (StatusCode::BAD_REQUEST, error.to_string()),
         AppError::FieldForbidden { field, problem } => (StatusCode::FORBIDDEN, format!("{field}: {problem}")),
+        AppError::Denied(_) => (StatusCode::FORBIDDEN, error.to_string()),
         AppError::Forbidden(refusal) => (StatusCode::FORBIDDEN, refusal.text.clone()),
         AppError::LimitReached { .. } => (StatusCode::BAD_REQUEST, error.to_string()),
         AppError::BadCredentials => (StatusCode::UNAUTHORIZED, error.to_string()),

@@ -67,6 +67,7 @@ fn app(error: &AppError) -> (StatusCode, &'static str, String) {
             (StatusCode::BAD_REQUEST, "INVALID_JSON", format!("The body is not valid JSON: {text}"))
         }
         AppError::FieldForbidden { .. } => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),
+        AppError::Denied(_) => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),
         AppError::Forbidden(refusal) => (StatusCode::FORBIDDEN, "FORBIDDEN", refusal.text.clone()),
         AppError::LimitReached { .. } => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),
         AppError::BadCredentials => (StatusCode::UNAUTHORIZED, "INVALID_API_KEY", error.to_string()),

@@ -56,6 +56,7 @@ fn app(error: &AppError) -> (StatusCode, &'static str, String) {
             (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", error.to_string())
         }
         AppError::FieldForbidden { .. } => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),
+        AppError::Denied(_) => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),
         AppError::Forbidden(refusal) => (StatusCode::FORBIDDEN, "FORBIDDEN", refusal.text.clone()),
         AppError::LimitReached { .. } => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),
         AppError::BadCredentials => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", error.to_string()),

@@ -25,11 +25,10 @@ pub async fn get(call: Call) -> Answer {
 /// PUT /api/v1/users/{username}/features
 pub async fn update(call: Call) -> Answer {
     let (name, now) = (username(&call), call.now);
-    call.read(|tx| actions::users::get(tx, &call.permit, &name))?;
     let fields: Fields = call.json()?;
     let mut change = actions::users::Change::default();
     for feature in Feature::ALL {
-        change.flags.set(feature, fields.flag(feature.as_str())?);
+        change.flags.set(feature, fields.either_flag(feature)?);
     }
     let update = move |tx: &WriteTx<'_>, permit: &Permit| {
         let user = actions::users::get(tx, permit, &name)?;

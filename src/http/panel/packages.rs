@@ -40,14 +40,7 @@ fn change(fields: &Fields) -> Result<Change, AppError> {
         change.quotas.set(quota, sent.map(|value| quota.check(value)).transpose()?);
     }
     for feature in Feature::ALL {
-        let long = format!("can_use_{}", feature.as_str());
-        let sent = [fields.flag(feature.as_str())?.flatten(), fields.flag(&long)?.flatten()];
-        if let [Some(short), Some(long)] = sent
-            && short != long
-        {
-            return Err(Invalid::new(feature.as_str(), "and its can_use_ name say different things").into());
-        }
-        change.flags.set(feature, sent[0].or(sent[1]));
+        change.flags.set(feature, fields.either_flag(feature)?.flatten());
         change.grants.set(feature, fields.flag(&format!("can_grant_{}", feature.as_str()))?.flatten());
     }
     change.name = fields.text("name")?.map(|name| PackageName::parse("name", &name)).transpose()?;
@@ -70,7 +63,6 @@ pub async fn create(call: Call) -> Answer {
 /// PUT /api/v1/packages/{name}
 pub async fn update(call: Call) -> Answer {
     let (name, now) = (name(&call), call.now);
-    call.read(|tx| actions::packages::get(tx, &name))?;
     let change = change(&call.json()?)?;
     let update = move |tx: &WriteTx<'_>, permit: &Permit| actions::packages::update(tx, permit, &name, &change, now);
     call.write(update, |_, _| view::done("Package updated")).await

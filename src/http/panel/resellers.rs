@@ -1,9 +1,9 @@
 //! `/resellers`: ceilings of resellers, and what they may grant.
 
-use super::users::{draft, hash, username};
+use super::users::{creator, draft, hash, refuse_what_stays, username};
 use super::view;
 use crate::actions::{self, resellers::Change};
-use crate::domain::error::{AppError, Noun};
+use crate::domain::error::AppError;
 use crate::domain::features::Feature;
 use crate::domain::policy::Permit;
 use crate::domain::quotas::Quota;
@@ -72,9 +72,15 @@ pub async fn create(call: Call) -> Answer {
 /// PUT /api/v1/resellers/{username}
 pub async fn update(call: Call) -> Answer {
     let fields: Fields = call.json()?;
+    let reseller = call.read(|tx| actions::resellers::get(tx, &call.permit, &username(&call)))?;
+    refuse_what_stays(&fields, &reseller.user)?;
+    if fields.text("role")?.is_some_and(|role| role != Role::Reseller.as_str()) {
+        let problem = "is changed on /users/{username}";
+        return Err(AppError::FieldForbidden { field: "role", problem }.into());
+    }
     let mut change = own(&fields)?;
     change.account.package = fields.text("package")?;
-    change.account.creator = fields.text("creator")?;
+    change.account.creator = creator(&fields)?;
     change.account.email = fields.text("email")?.map(|email| Email::parse("email", &email)).transpose()?;
     if let Some(password) = fields.text("password")? {
         change.account.password_hash = Some(hash(&call, &password).await?);
@@ -99,9 +105,8 @@ pub async fn delete(call: Call) -> Answer {
     let (name, now) = (username(&call), call.now);
     let heir = call.query.text("transfer_to")?.map(str::to_owned);
     let delete = move |tx: &WriteTx<'_>, permit: &Permit| {
-        let user = actions::users::get(tx, permit, &name).ok().filter(|user| user.role == Role::Reseller);
-        let user = user.ok_or(AppError::NotFound(Noun::Reseller))?;
-        actions::users::delete(tx, permit, &user, heir.as_deref(), now)
+        let reseller = actions::resellers::get(tx, permit, &name)?;
+        actions::users::delete(tx, permit, &reseller.user, heir.as_deref(), now)
     };
     call.write(delete, |(), _| view::done("Reseller deleted")).await
 }

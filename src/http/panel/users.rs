@@ -19,8 +19,14 @@ use crate::http::fields::{Fields, Sent};
 use crate::http::login;
 use crate::store::WriteTx;
 
-/// The quotas that an account has of its own; null goes back to the package's.
-fn own_quotas(fields: &Fields) -> Result<Quotas<Sent<i64>>, Invalid> {
+/// The quotas that an account has of its own; null goes back to the package's. The others are a reseller's.
+fn own_quotas(fields: &Fields) -> Result<Quotas<Sent<i64>>, AppError> {
+    for quota in Quota::ALL.into_iter().filter(|quota| !Quota::OF_ACCOUNT.contains(quota)) {
+        if fields.number(quota.as_str())?.is_some() {
+            let problem = "is a reseller's; set it on /resellers/{username}";
+            return Err(AppError::FieldForbidden { field: quota.as_str(), problem });
+        }
+    }
     let mut quotas = Quotas::default();
     for quota in Quota::OF_ACCOUNT {
         let sent = fields.number(quota.as_str())?;
@@ -86,8 +92,8 @@ pub async fn create(call: Call) -> Answer {
     call.write(add, |user, _| view::made("User created successfully", user)).await
 }
 
-/// Everything but the password.
-fn change(fields: &Fields, user: &User) -> Result<actions::users::Change, AppError> {
+/// What has calls of its own, or none: only the value it has is taken.
+pub fn refuse_what_stays(fields: &Fields, user: &User) -> Result<(), AppError> {
     if fields.text("username")?.is_some_and(|name| fold(&name) != fold(&user.username)) {
         return Err(AppError::FieldForbidden { field: "username", problem: "cannot be changed" });
     }
@@ -95,14 +101,26 @@ fn change(fields: &Fields, user: &User) -> Result<actions::users::Change, AppErr
         let problem = "cannot be set here; use suspend or unsuspend";
         return Err(AppError::FieldForbidden { field: "status", problem });
     }
+    Ok(())
+}
+
+/// Everything but the password.
+fn change(fields: &Fields, user: &User) -> Result<actions::users::Change, AppError> {
+    refuse_what_stays(fields, user)?;
     Ok(actions::users::Change {
         email: fields.text("email")?.map(|email| Email::parse("email", &email)).transpose()?,
         role: fields.text("role")?.as_deref().map(role).transpose()?,
-        creator: fields.text("creator")?,
+        creator: creator(fields)?,
         package: fields.text("package")?,
         quotas: own_quotas(fields)?,
         ..actions::users::Change::default()
     })
+}
+
+/// An empty name, which is how nobody is shown, and null are under nobody.
+pub fn creator(fields: &Fields) -> Result<Option<Option<String>>, Invalid> {
+    let sent = fields.nullable_text("creator")?;
+    Ok(sent.map(|name| name.filter(|name| !name.is_empty())))
 }
 
 /// PUT /api/v1/users/{username}

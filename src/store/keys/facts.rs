@@ -26,6 +26,7 @@ macro_rules! select_facts {
     };
 }
 const FIND: &str = select_facts!("WHERE x.secret_hash = ?1");
+const FIND_GENERATION: &str = select_facts!("WHERE x.key_id = ?1 AND x.generation = ?2");
 const FIND_NEWEST: &str = select_facts!("WHERE x.key_id = ?1 ORDER BY x.generation DESC LIMIT 1");
 // The newest generation, and the one that was presented, dead or alive: a replaced secret is told from a wrong one.
 const FIND_PAIR: &str = select_facts!(
@@ -41,6 +42,11 @@ const NEIGHBOUR: &str = "
 /// Finds a key by the SHA-256 of a secret that is the whole key.
 pub fn find_facts(tx: &ReadTx<'_>, hash: &SecretHash) -> Result<Option<KeyFacts>, AppError> {
     Ok(found(tx, FIND, [hash])?.pop().map(|(facts, _)| facts))
+}
+
+/// Finds a key with the generation of its secret that was presented.
+pub fn find_generation_facts(tx: &ReadTx<'_>, id: KeyId, generation: i64) -> Result<Option<KeyFacts>, AppError> {
+    Ok(found(tx, FIND_GENERATION, (id.0, generation))?.pop().map(|(facts, _)| facts))
 }
 
 /// Finds a key with its newest generation.
