@@ -43,31 +43,31 @@ impl Door {
     }
 }
 
-/// What the database knows before the password is looked at.
-pub struct Known {
-    pub login: Option<store::users::Login>,
-    /// Too many failures of this name from this address.
-    pub wait_seconds: Option<i64>,
+/// Who it is, before the password is looked at; too many failures of this name from this address are refused first.
+pub fn look_up(tx: &ReadTx<'_>, door: &Door) -> Result<Option<store::users::Login>, AppError> {
+    refuse_locked(tx, door)?;
+    store::users::find_login(tx, &door.name)
 }
 
-impl fmt::Debug for Known {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Known").field("wait_seconds", &self.wait_seconds).finish_non_exhaustive()
-    }
-}
-
-pub fn look_up(tx: &ReadTx<'_>, door: &Door) -> Result<Known, AppError> {
-    let attempts = login_attempts::find(tx, &door.name_key(), &door.ip_key())?;
-    Ok(Known { login: store::users::find_login(tx, &door.name)?, wait_seconds: attempts.wait_seconds(door.now) })
-}
-
-/// Counts a failure, of a name that exists and of one that does not alike.
+/// Counts a failure, of a name that exists and of one that does not alike. Guesses that came together were all let in
+/// before the first of them had failed: beyond the ladder's they are told to wait like any later one.
 pub fn fail(tx: &WriteTx<'_>, door: &Door) -> Result<(), AppError> {
+    tx.unaudited("a failed login changes nothing of anybody's");
     let (name, ip) = (door.name_key(), door.ip_key());
+    refuse_locked(tx, door)?;
     let all = login_attempts::find(tx, &name, ALL)?.plus_one(None, door.now);
     let one = login_attempts::find(tx, &name, &ip)?.plus_one(Some(all), door.now);
     login_attempts::store(tx, &name, ALL, all)?;
     login_attempts::store(tx, &name, &ip, one)
+}
+
+/// Whether the name may be tried from this address.
+pub fn refuse_locked(tx: &ReadTx<'_>, door: &Door) -> Result<(), AppError> {
+    let attempts = login_attempts::find(tx, &door.name_key(), &door.ip_key())?;
+    match attempts.wait_seconds(door.now) {
+        Some(seconds) => Err(AppError::Denied(Box::new(Denial::too_many_from_address(seconds)))),
+        None => Ok(()),
+    }
 }
 
 /// The tokens of a session, made outside the transaction; only their hashes come here.
@@ -105,11 +105,7 @@ pub fn open(tx: &WriteTx<'_>, login: &Login, origin: &Arc<Origin>) -> Result<Use
     });
     let account = known.ok_or(AppError::BadCredentials)?.account;
     policy::login(login.least, &account).map_err(|denial| AppError::Denied(Box::new(denial)))?;
-    // Guesses that came together were all let in before the first of them had failed.
-    let attempts = login_attempts::find(tx, &door.name_key(), &door.ip_key())?;
-    if let Some(seconds) = attempts.wait_seconds(now) {
-        return Err(AppError::Denied(Box::new(Denial::too_many_from_address(seconds))));
-    }
+    refuse_locked(tx, door)?;
     let new = NewSession {
         user: account.id,
         audience: login.audience,

@@ -115,6 +115,7 @@ pub fn delete(
     now: Timestamp,
 ) -> Result<(), AppError> {
     may_manage(permit, user)?;
+    refuse_last_admin(tx, user)?;
     let had_admin = has_admin(tx)?;
     let mut before =
         json!({"username": user.username, "email": user.email, "role": user.role.as_str(), "package": user.package});
@@ -161,12 +162,22 @@ fn keep_an_admin(tx: &ReadTx<'_>, before: bool) -> Result<(), AppError> {
     if !before || has_admin(tx)? {
         return Ok(());
     }
-    Err(in_the_way("This would leave no active admin; make another one first"))
+    Err(no_admin_left())
+}
+
+/// The same said first, before anything else that stands in the way.
+fn refuse_last_admin(tx: &ReadTx<'_>, user: &User) -> Result<(), AppError> {
+    let last = user.role == Role::Admin && has_admin(tx)? && !store::users::has_active_admin(tx, Some(user.id))?;
+    if last { Err(no_admin_left()) } else { Ok(()) }
+}
+
+fn no_admin_left() -> AppError {
+    in_the_way("This is the last active admin, or stands above it; make another one first")
 }
 
 /// Whether an admin is there whom nothing keeps from working.
 fn has_admin(tx: &ReadTx<'_>) -> Result<bool, AppError> {
-    store::users::has_active_admin(tx)
+    store::users::has_active_admin(tx, None)
 }
 
 /// Who stands under an account must stand under another before it goes.

@@ -125,7 +125,9 @@ async fn answer(visit: &Visit, request: &HttpRequest, payload: &mut Option<Paylo
             carry_out(visit, request, payload, state, route, params, permit).await
         }
         (Found::WrongMethod(allow), _) => Err(Edge::MethodNotAllowed(allow).into()),
-        _ if route.action == "later" && routes::is_well_formed(&visit.path) => Err(Edge::NotImplemented.into()),
+        _ if route.action == "later" && routes::is_well_formed(visit.path.strip_suffix('/').unwrap_or(&visit.path)) => {
+            Err(Edge::NotImplemented.into())
+        }
         _ => Err(AppError::NotFound(Noun::Route).into()),
     };
     answered

@@ -84,12 +84,9 @@ pub async fn log_in(call: &Call, kind: Kind) -> Result<LoggedIn, Failure> {
     let password = body.password.filter(|password| !password.expose_secret().is_empty()).ok_or_else(missing)?;
     let door = Door { name, ip, now: call.now };
     let known = call.read(|tx| sessions::look_up(tx, &door))?;
-    if let Some(seconds) = known.wait_seconds {
-        return Err(too_many(seconds));
-    }
-    let hash = known.login.as_ref().and_then(|login| login.password_hash.clone());
+    let hash = known.as_ref().and_then(|login| login.password_hash.clone());
     let right = call.state.app.hasher.verify(password, hash).await?;
-    let Some(verified) = known.login.filter(|_| right) else {
+    let Some(verified) = known.filter(|_| right) else {
         return Err(failed(call, door, AppError::BadCredentials).await);
     };
     policy::login(kind.least, &verified.account).map_err(|denial| Failure::Denied(Box::new(denial)))?;
@@ -105,13 +102,9 @@ pub async fn check_password(
     field: &'static str,
 ) -> Result<(), Failure> {
     let door = Door { name: username.to_owned(), ip: call.permit.origin().ip, now: call.now };
-    let known = call.read(|tx| sessions::look_up(tx, &door))?;
-    if let Some(seconds) = known.wait_seconds {
-        return Err(too_many(seconds));
-    }
-    let hash = known.login.and_then(|login| login.password_hash);
+    let hash = call.read(|tx| sessions::look_up(tx, &door))?.and_then(|login| login.password_hash);
     if call.state.app.hasher.verify(password, hash).await? {
-        return Ok(());
+        return Ok(call.read(|tx| sessions::refuse_locked(tx, &door))?);
     }
     Err(failed(call, door, Invalid::new(field, "is not the current password").into()).await)
 }
@@ -138,7 +131,7 @@ async fn open(call: &Call, kind: Kind, door: Door, verified: crate::store::users
 
 /// A wrong password is one step up the ladder of its name, and one of the failing credentials of its address.
 async fn failed(call: &Call, door: Door, refusal: AppError) -> Failure {
-    report(call);
+    report(call, &refusal);
     let (ip, now) = (door.ip, door.now);
     let counted = call.state.app.db.write(move |tx| sessions::fail(tx, &door)).await;
     match (counted, call.state.shield.failure(ip, now)) {
@@ -149,10 +142,14 @@ async fn failed(call: &Call, door: Door, refusal: AppError) -> Failure {
 }
 
 /// One line for whoever watches the log for guessing. The name is the caller's own text and stays out of it.
-fn report(call: &Call) {
+fn report(call: &Call, refusal: &AppError) {
     let origin = call.permit.origin();
     let ip = origin.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
-    tracing::warn!("login refused: 401 wrong name or password ip={ip} request_id={}", origin.request_id);
+    let what = match refusal {
+        AppError::BadCredentials => "login refused: 401 wrong name or password",
+        _ => "change of password refused: 400 wrong current password",
+    };
+    tracing::warn!("{what} ip={ip} request_id={}", origin.request_id);
 }
 
 fn too_many(seconds: i64) -> Failure {

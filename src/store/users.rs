@@ -50,7 +50,7 @@ const LIST_OF_ROLE: &str = select_users!("WHERE u.role = ?1 AND u.deleted_at IS 
 const EMAIL_OWNER: &str = "SELECT id FROM users WHERE email_key = ?1 AND deleted_at IS NULL";
 const ACTIVE_ADMIN: &str = "
     SELECT 1 FROM users u LEFT JOIN users c ON c.id = u.creator_id
-    WHERE u.role = 'admin' AND u.deleted_at IS NULL AND u.status = 'active'
+    WHERE u.role = 'admin' AND u.deleted_at IS NULL AND u.status = 'active' AND u.id <> ?1
       AND (c.id IS NULL OR c.role <> 'reseller' OR c.status = 'active') LIMIT 1";
 macro_rules! select_logins {
     ($rest:literal) => {
@@ -126,10 +126,13 @@ pub fn find_email_owner(tx: &ReadTx<'_>, email: &Email) -> Result<Option<UserId>
     found.map_err(|e| store_error(&e))
 }
 
-/// Whether there is an active admin under no suspended reseller.
-pub fn has_active_admin(tx: &ReadTx<'_>) -> Result<bool, AppError> {
-    let found: Option<i64> =
-        tx.prepare(ACTIVE_ADMIN)?.query_row([], |row| row.get(0)).optional().map_err(|e| store_error(&e))?;
+/// Whether there is an active admin under no suspended reseller, besides this one.
+pub fn has_active_admin(tx: &ReadTx<'_>, besides: Option<UserId>) -> Result<bool, AppError> {
+    let found: Option<i64> = tx
+        .prepare(ACTIVE_ADMIN)?
+        .query_row([besides.map_or(0, |id| id.0)], |row| row.get(0))
+        .optional()
+        .map_err(|e| store_error(&e))?;
     Ok(found.is_some())
 }
 

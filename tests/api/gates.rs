@@ -120,9 +120,9 @@ async fn each_gate_refuses_the_next_request_and_its_repair_lets_the_one_after_in
     let (app, key) = app_of_rex().await;
     for (at, case) in cases().into_iter().enumerate() {
         let body = json!({"username": format!("ada-{at}"), "service_id": 1});
-        let before = app.footprint();
 
         app.change(case.breaks, []);
+        let before = app.footprint();
         let refused = app.post(SUBSCRIBERS, &key, body.clone()).await;
         assert_eq!((refused.status, refused.code()), (case.status, case.code), "{}", case.name);
         assert_eq!(refused.body["denied"], json!([case.denied]), "{}", case.name);
@@ -149,7 +149,7 @@ async fn what_is_no_key_of_this_surface_is_unknown() {
     let app = TestApp::spawn().await;
     let real = app.external_key("admin", "read");
     let secret = real.secret().to_owned();
-    let panel = app.panel_key();
+    let panel = app.panel_key("admin", "all");
 
     for wrong in [
         "pk_live_a8f3kj92lkj3a8f3kj92lkj3a8f3kj92",

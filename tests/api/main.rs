@@ -9,6 +9,7 @@
 
 mod support;
 
+mod admin;
 mod audit;
 mod billing;
 mod concurrency;
@@ -18,6 +19,7 @@ mod gates;
 mod idempotency;
 mod keys;
 mod openapi;
+mod panel;
 mod request_log;
 mod resets;
 mod routes;

@@ -98,7 +98,7 @@ async fn strangers_leave_no_row() {
 #[tokio::test]
 async fn a_key_of_another_style_is_logged_as_refused() {
     let app = TestApp::spawn().await;
-    let panel = app.panel_key();
+    let panel = app.panel_key("admin", "all");
     app.get(SUBSCRIBERS, &panel).await;
     let rows = logged(&app, 1).await;
     assert_eq!(

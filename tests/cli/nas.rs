@@ -24,13 +24,21 @@ fn what_cannot_be_is_refused_and_nothing_is_written() {
         (&["add", "NORTH", "--ip", "10.0.0.2"], "A NAS named NORTH exists already", "Nothing was changed."),
         (&["add", "", "--ip", "10.0.0.2"], "name must be", "Give another value"),
         (&["add", "South", "--ip", "router"], "ip must be", "Give another value"),
-        (&["add", "South", "--ip", "10.0.0.2", "--reseller", "nobody"], "reseller nobody does not exist", "Give"),
-        (&["add", "South", "--ip", "10.0.0.2", "--reseller", "ursula"], "reseller ursula is not a reseller", "Give"),
+        (
+            &["add", "South", "--ip", "10.0.0.2", "--reseller", "nobody"],
+            "resellers must exist, nobody does not",
+            "Give",
+        ),
+        (
+            &["add", "South", "--ip", "10.0.0.2", "--reseller", "ursula"],
+            "resellers must be resellers, which ursula is not",
+            "Give",
+        ),
         (&["add", "South", "--ip", "10.0.0.2", "--secret-stdin"], "secret must be 1-128 bytes", "Give another value"),
         (&["update", "South", "--ip", "10.0.0.2"], "NAS not found", "list"),
         (&["update", "9", "--ip", "10.0.0.2"], "NAS not found", "list"),
         (&["update", "North", "--secret-stdin"], "secret must be 1-128 bytes", "Give another value"),
-        (&["update", "North", "--remove-reseller", "nobody"], "reseller nobody does not exist", "Give"),
+        (&["update", "North", "--remove-reseller", "nobody"], "resellers must exist, nobody does not", "Give"),
         (&["delete", "South"], "NAS not found", "list"),
     ] {
         home.run([&["nas"], arguments].concat()).refused(why, remedy);

@@ -28,19 +28,22 @@ pub fn update(
     let mut settings = key.settings.clone();
     change(&mut settings)?;
     check(permit, &key, &settings, default_rate, now)?;
-    if settings == key.settings {
+    let disabled_by_admin =
+        !settings.enabled && (key.disabled_by_admin || (permit.role() == Role::Admin && disables(&key, change)));
+    if settings == key.settings && disabled_by_admin == key.disabled_by_admin {
         return Ok(key);
     }
-    let disabled_by_admin = match (key.settings.enabled, settings.enabled) {
-        (true, false) => permit.role() == Role::Admin,
-        (_, true) => false,
-        (false, false) => key.disabled_by_admin,
-    };
     store::keys::update(tx, permit, id, &settings, disabled_by_admin, now)?;
     let (before, after) = audit::changed(columns(&key.settings), columns(&settings));
     let object = Object { action: "keys.update", kind: "key", id: id.0 };
     audit::record(tx, permit, now, object, Some(&before), Some(&after))?;
     get(tx, permit, id)
+}
+
+/// Whether a change asks for a disabled key, or leaves one as it found it.
+fn disables(key: &Key, change: &KeyChange<'_>) -> bool {
+    let mut settings = KeySettings { enabled: true, ..key.settings.clone() };
+    change(&mut settings).is_ok() && !settings.enabled
 }
 
 fn check(

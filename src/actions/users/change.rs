@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::levers;
-use super::{columns, find_above, get_by_id, has_admin, keep_an_admin, may_manage, refuse_owners, store_password};
+use super::{
+    columns, find_above, get_by_id, has_admin, keep_an_admin, may_manage, refuse_last_admin, refuse_owners,
+    store_password,
+};
 use crate::actions::audit::{self, Object};
 use crate::domain::audit::MASKED;
 use crate::domain::error::{AppError, Conflict, Invalid};
@@ -48,6 +51,9 @@ pub fn update(
     check(permit, before, &after, change)?;
     if let Some(levers) = levers::of(tx, permit)? {
         levers.check(before, &after)?;
+    }
+    if before.role == Role::Admin && after.role != Role::Admin {
+        refuse_last_admin(tx, before)?;
     }
     // A reseller's users would stand under a user, an admin's under a reseller.
     if after.role < before.role {
@@ -126,8 +132,9 @@ fn apply(tx: &ReadTx<'_>, permit: &Permit, before: &User, change: &Change) -> Re
             after.quotas.set(quota, own);
         }
     }
-    for (feature, flag) in change.flags.iter() {
-        if let Some(own) = flag {
+    for (feature, sent) in change.flags.iter() {
+        let current = |own: &Option<bool>| *own == Some(before.effective_flags.get(feature));
+        if let Some(own) = sent.filter(|own| permit.role() == Role::Admin || !current(own)) {
             after.flags.set(feature, own);
         }
     }
@@ -178,11 +185,10 @@ fn change_creator(tx: &ReadTx<'_>, permit: &Permit, after: &mut User, name: Opti
 fn check(permit: &Permit, before: &User, after: &User, change: &Change) -> Result<(), AppError> {
     let own = permit.user() == Some(before.id);
     if permit.key().is_some() {
-        // Demoted by a key, an admin's password would be any account's.
-        let guarded = own || before.role == Role::Admin;
-        let takes_over = guarded && (change.password_hash.is_some() || after.email != before.email);
-        let makes_admin = (after.role == Role::Admin) != (before.role == Role::Admin);
-        if takes_over || makes_admin {
+        let takes_over = (own || before.role == Role::Admin) && change.password_hash.is_some();
+        let renames_owner = own && after.email != before.email;
+        let promotes = after.role == Role::Admin && before.role != Role::Admin;
+        if takes_over || renames_owner || promotes {
             return Err(policy::session_required());
         }
     }

@@ -146,8 +146,9 @@ fn shown(status: StatusCode, key: &Key, secret: &Shown, secrets: Secrets, data: 
             SAVE_KEY
         }
     };
-    body.insert("message".to_owned(), json!(message));
     body.insert("data".to_owned(), data);
+    // Ours, behind the seed's own.
+    body.insert("message".to_owned(), json!(message));
     Reply::json(status, &body)
 }
 
@@ -183,11 +184,13 @@ pub async fn create(call: Call) -> Answer {
     .await
 }
 
-/// What minting calls the user is this surface's `username`.
+/// What the command line calls the user and the grace has other names here.
 fn in_own_words(error: AppError) -> AppError {
-    match error {
-        AppError::Invalid(invalid) if invalid.field == "user" => Invalid::new("username", invalid.problem).into(),
-        other => other,
+    let AppError::Invalid(Invalid { field, problem }) = error else { return error };
+    match field.as_ref() {
+        "user" => Invalid::new("username", problem).into(),
+        "grace" => Invalid::new("grace_seconds", problem).into(),
+        _ => Invalid { field, problem }.into(),
     }
 }
 
@@ -329,7 +332,7 @@ pub async fn rotate(call: Call) -> Answer {
     let plain = Shown::of(&secret);
     let (id, now, default_rate) = (key.id, call.now, call.state.app.config.limits.per_key_per_minute);
     let rotate = move |tx: &WriteTx<'_>, permit: &Permit| {
-        actions::keys::rotate(tx, permit, id, &secret, millis, default_rate, now)
+        actions::keys::rotate(tx, permit, id, &secret, millis, default_rate, now).map_err(in_own_words)
     };
     call.write(rotate, move |key, secrets| shown(StatusCode::OK, key, &plain, secrets, json!(View::from(key)))).await
 }

@@ -40,7 +40,7 @@ async fn a_key_that_would_be_refused_elsewhere_is_refused_here() {
         app.change(repairs, []);
         assert_eq!(app.get(HEALTH, &key).await.status, 200, "after {code}");
     }
-    let panel = app.panel_key();
+    let panel = app.panel_key("admin", "all");
     for wrong in ["pk_live_unknown", panel.secret()] {
         assert_eq!(app.get(HEALTH, &Key::of(wrong)).await.code(), "INVALID_API_KEY");
     }

@@ -10,6 +10,8 @@ mod rotation;
 mod styles;
 mod world;
 
+pub use world::cases;
+
 use panel::actions;
 use panel::crypto::random;
 use panel::domain::encoding::hex;

@@ -2,6 +2,8 @@
 
 mod answer;
 pub mod document;
+mod golden;
+mod people;
 mod raw;
 mod request;
 mod rows;
@@ -27,6 +29,8 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 pub use answer::Answer;
+pub use golden::golden;
+pub use people::{ADMIN_LOGIN, LOGIN, PASSWORD, prefix};
 pub use raw::Connection;
 pub use request::{Key, Request};
 pub use rows::NewKey;

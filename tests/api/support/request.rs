@@ -51,6 +51,11 @@ impl Request {
         }
     }
 
+    /// A session's token or a panel key; an empty text sends none.
+    pub fn bearer(self, token: &str) -> Self {
+        if token.is_empty() { self } else { self.header("authorization", format!("Bearer {token}")) }
+    }
+
     pub fn json(self, body: &Value) -> Self {
         self.header("content-type", "application/json").body(body.to_string())
     }

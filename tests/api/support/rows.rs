@@ -5,7 +5,7 @@ use panel::crypto::random;
 use panel::domain::addresses::AllowList;
 use panel::domain::encoding::hex;
 use panel::domain::error::AppError;
-use panel::domain::keys::{Grants, KeyDraft, KeyId, NewSecret, Scope, hash_of};
+use panel::domain::keys::{Grants, KeyDraft, KeyId, NewSecret, Scope};
 use panel::domain::policy::operator;
 use panel::domain::time::Timestamp;
 use panel::domain::users::{Email, Role, Username};
@@ -67,8 +67,17 @@ impl TestApp {
 
     /// What must not move when a write is refused.
     pub fn footprint(&self) -> (Vec<i64>, Vec<Value>) {
-        let tables = ["subscribers", "audit", "idempotency", "transactions", "services", "nas", "api_keys", "users"];
-        (tables.map(|table| self.count(table)).to_vec(), self.rows("SELECT * FROM counters"))
+        let tables = ["subscribers", "audit", "idempotency", "transactions", "services", "nas", "api_key_secrets"];
+        let counts = tables.iter().chain(&["sessions", "refresh_tokens"]).map(|table| self.count(table));
+        // Not when a key was last used: that is written whenever the job comes round.
+        let keys =
+            "SELECT id, user_id, name, permissions, allowed_ips, enabled, disabled_by_admin, expires_at, revoked_at,
+                           rate_per_minute, generation, updated_at FROM api_keys";
+        let living = "SELECT id FROM sessions WHERE revoked_at IS NULL";
+        let whole = ["counters", "users", "resellers", "packages"].map(|table| format!("SELECT * FROM {table}"));
+        let whole = whole.iter().map(String::as_str);
+        let rows = whole.chain([keys, living]).flat_map(|select| self.rows(select));
+        (counts.collect(), rows.collect())
     }
 
     /// Writes as the command line would, on the server's own database.
@@ -98,19 +107,6 @@ impl TestApp {
             .write(move |tx| actions::keys::mint(tx, &operator("test"), &draft, &secret, None, 60))
             .unwrap_or_else(|e| panic!("a key for {user}: {e}"));
         Key { id: id.0, secret: Some(plain) }
-    }
-
-    /// A key of another style, which no action mints yet.
-    pub fn panel_key(&self) -> Key {
-        let secret = format!("wsp_{}", hex(&random::bytes::<24>().unwrap()));
-        let connection = self.open();
-        let insert =
-            "INSERT INTO api_keys (style, panel_id, user_id, name, display, permissions, created_at, updated_at)
-                      VALUES ('panel', '0123456789abcdef', 1, 'test', ?1, 'all', 0, 0) RETURNING id";
-        let id: i64 = connection.query_row(insert, [secret.get(..12)], |row| row.get(0)).unwrap();
-        let insert = "INSERT INTO api_key_secrets (key_id, generation, secret_hash, created_at) VALUES (?1, 1, ?2, 0)";
-        connection.execute(insert, (id, hash_of(secret.as_bytes()))).unwrap();
-        Key { id, secret: Some(secret) }
     }
 
     pub fn revoke(&self, key: &Key) {
