@@ -1,7 +1,7 @@
 //! `panel`: the control panel of a small ISP in one binary and one SQLite file. The rooms, in reading order:
 //! `domain` (what the business is), `store` (the database), `crypto` (what needs a secret), `actions` (what somebody can
 //! do), `http` (the network's door), `cli` (the operator's door), `jobs` (what runs by the clock), `integrations` (what is
-//! written out for other systems), `config` (settings).
+//! written out for other systems), `metrics` (what monitoring is told), `config` (settings).
 
 pub mod actions;
 pub mod app;
@@ -14,4 +14,5 @@ pub mod http;
 pub mod integrations;
 pub mod jobs;
 pub mod limits;
+pub mod metrics;
 pub mod store;

@@ -49,7 +49,10 @@ async fn serve(state: Data<State>) -> std::io::Result<()> {
     let (mut term, mut interrupt, mut hangup) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let serving = http::start(state.clone())?;
-    let (handle, addresses) = (serving.handle(), serving.addresses);
+    let (handle, addresses) = (serving.handle(), serving.addresses.clone());
+    if let Some(address) = serving.metrics {
+        tracing::info!("metrics on {address}");
+    }
     for address in &addresses {
         tracing::info!("listening on {address}");
     }
@@ -68,7 +71,7 @@ async fn serve(state: Data<State>) -> std::io::Result<()> {
         handle.stop(true).await;
     };
     actix_web::rt::spawn(stop);
-    let served = serving.server.await;
+    let served = serving.run().await;
     for address in &addresses {
         if let Listen::Unix(path) = address {
             // It would look like a server that does not answer.

@@ -38,7 +38,9 @@ pub struct View<'a> {
     /// With three decimals.
     #[schemars(with = "f64")]
     pub latency_ms: Value,
+    /// The gate that refused, if one did.
     pub gate: Option<&'a str>,
+    /// Which secret of the key it was.
     pub generation: i64,
     pub request_id: &'a str,
 }

@@ -265,6 +265,11 @@ impl fmt::Display for Route {
     }
 }
 
+/// Every row under which a request can be answered: those of the surfaces, and those that stand in.
+pub fn rows() -> impl Iterator<Item = &'static Route> {
+    Surface::ALL.iter().flat_map(|surface| surface.routes()).chain(table::LATER).chain(table::UNKNOWN)
+}
+
 /// The row that stands in where the table has none, so that what presents a key is judged and logged all the same.
 /// On the panel surface the permission gate comes before the 404: an out-of-scope key learns nothing.
 pub fn stand_in(method: Option<Method>, path: &str) -> &'static Route {

@@ -83,11 +83,16 @@ pub struct Service {
 pub struct View<'a> {
     id: i64,
     name: &'a str,
+    /// kbit/s; 0 is unlimited.
     download_speed: i64,
+    /// kbit/s; 0 is unlimited.
     upload_speed: i64,
     price: Money,
+    /// Bytes; 0 is unlimited.
     daily_quota: i64,
+    /// Bytes; 0 is unlimited.
     monthly_quota: i64,
+    /// How many of the unit one purchase lasts.
     period_value: u32,
     #[schemars(extend("enum" = ["day", "month"]))]
     period_unit: &'static str,

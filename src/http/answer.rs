@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::domain::error::AppError;
-use crate::domain::policy::{Denial, Denied};
+use crate::domain::policy::{Denial, Denied, Gate};
 use crate::domain::routes::Method;
 
 pub const JSON: &str = "application/json";
@@ -170,5 +170,21 @@ pub fn denied_by(error: &AppError) -> Value {
             json!([{"gate": "limit", "need": "room for one more", "have": limit.to_string()}])
         }
         _ => json!([{"gate": "credential"}]),
+    }
+}
+
+/// The first gate that refused, as `denied` names it; `None`: this was refused for another reason.
+pub fn gate_of(failure: &Failure, status: StatusCode) -> Option<&'static str> {
+    match failure {
+        Failure::Denied(denial) => Some(denial.gate().as_str()),
+        Failure::App(error) if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            Some(match error {
+                AppError::Forbidden(refusal) => refusal.denied.gate.as_str(),
+                AppError::FieldForbidden { .. } => "field",
+                AppError::LimitReached { .. } => "limit",
+                _ => Gate::Credential.as_str(),
+            })
+        }
+        Failure::App(_) | Failure::Edge(_) => None,
     }
 }

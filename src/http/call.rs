@@ -98,6 +98,7 @@ impl Call {
         let body_sha256: [u8; 32] = place.as_ref().map(|_| Sha256::digest(&self.body).into()).unwrap_or_default();
         let (permit, route, now) = (Arc::clone(&self.permit), self.route, self.now);
         let work = move |tx: &WriteTx<'_>| {
+            tx.name(route.action);
             let permit = actions::callers::judge_again(tx, &permit, route, now)?;
             let Some(place) = &place else {
                 return render(&action(tx, &permit)?, Secrets::Shown);

@@ -29,6 +29,7 @@ use crate::domain::policy::{self, Asked, Caller, Denial, Gate, Permit, Window};
 use crate::domain::routes::{self, Entry, Found, Method, Need, Params, Route, Surface};
 use crate::domain::sessions::Audience;
 use crate::domain::text;
+use crate::metrics::{Metrics, Seen};
 
 /// What somebody without a credential may make us keep in memory: a login or a form.
 const STRANGERS_BODY_BYTES: usize = 8 * 1024;
@@ -46,7 +47,7 @@ pub async fn serve(request: HttpRequest, payload: Payload, state: Data<State>) -
     let visit = Visit::of(&request, &state);
     let mut payload = Some(payload);
     let answered = answer(&visit, &request, &mut payload, &state).await;
-    let (mut response, aftermath) = finish(visit, answered);
+    let (mut response, aftermath) = finish(visit, answered, &state.metrics);
     if let Some(aftermath) = aftermath
         && !state.aftermaths.hand_over(aftermath)
     {
@@ -59,14 +60,16 @@ pub async fn serve(request: HttpRequest, payload: Payload, state: Data<State>) -
     match payload {
         // A dropped body without a length would be read to its end, which may never come; one that is still held when
         // the answer has left makes the server close the connection.
-        Some(payload) if request.headers().contains_key(header::TRANSFER_ENCODING) => {
-            response.map_body(|_, body| BoxBody::new(Holding { body, _payload: payload }))
-        }
+        Some(payload) if request.headers().contains_key(header::TRANSFER_ENCODING) => hold(response, payload),
         _ => response,
     }
 }
 
-/// An answer that keeps the request's unread body until it has left.
+/// Makes an answer keep the request's unread body until it has left.
+pub fn hold(response: HttpResponse, payload: Payload) -> HttpResponse {
+    response.map_body(|_, body| BoxBody::new(Holding { body, _payload: payload }))
+}
+
 struct Holding {
     body: BoxBody,
     _payload: Payload,
@@ -290,18 +293,19 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     }
 }
 
-fn finish(visit: Visit, answered: Answered) -> (HttpResponse, Option<Aftermath>) {
+fn finish(visit: Visit, answered: Answered, metrics: &Metrics) -> (HttpResponse, Option<Aftermath>) {
     let Answered { outcome, route, caller, windows } = answered;
-    let (mut response, denial) = match outcome {
-        Ok(reply) => (succeed(reply, route, &caller), None),
+    let (mut response, gate, denial) = match outcome {
+        Ok(reply) => (succeed(reply, route, &caller), None, None),
         Err(failure) => {
             let response = refuse(&visit, &failure);
+            let gate = answer::gate_of(&failure, response.status());
             let denial = match failure {
                 Failure::Denied(denial) => Some(denial),
                 Failure::App(AppError::Forbidden(refusal)) => Some(Box::new(Denial::by(refusal.denied))),
                 Failure::App(_) | Failure::Edge(_) => None,
             };
-            (response, denial)
+            (response, gate, denial)
         }
     };
     let headers = response.headers_mut();
@@ -320,6 +324,7 @@ fn finish(visit: Visit, answered: Answered) -> (HttpResponse, Option<Aftermath>)
         put(headers, HeaderName::from_static("sunset"), &replaced.ends_at.http_date());
     }
     let (status, key, latency) = (response.status(), Shown::by(&caller), visit.started.elapsed());
+    metrics.count(&Seen { route, method: &visit.method_name, status: status.as_u16(), gate, latency });
     let aftermath = (caller != Caller::Anonymous).then_some(Aftermath { visit, route, key, status, denial, latency });
     (response, aftermath)
 }

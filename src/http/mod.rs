@@ -11,6 +11,7 @@ mod door;
 pub mod external;
 mod fields;
 mod login;
+mod metrics;
 pub mod openapi;
 pub mod panel;
 pub mod query;

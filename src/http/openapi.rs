@@ -79,6 +79,7 @@ impl Shapes {
         for (name, schema) in written.take_definitions(false) {
             all.insert(name, parts::closed(schema));
         }
+        all.extend(parts::refusal_schemas());
         all.insert("Denied".to_owned(), parts::denied());
         all.sort_keys();
         all

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::dev::{Extensions, Server, ServerHandle};
@@ -9,8 +10,8 @@ use actix_web::rt::net::{TcpStream, UnixStream};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, web};
 
-use super::door;
 use super::state::State;
+use super::{door, metrics};
 use crate::config::Listen;
 use crate::domain::addresses::Peer;
 
@@ -31,9 +32,12 @@ const FLUSH_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A server that listens.
 pub struct Serving {
-    pub server: Server,
+    server: Server,
     /// Where it listens, with the port that the system chose where the settings say 0.
     pub addresses: Vec<Listen>,
+    /// Where the metrics are, if anywhere.
+    pub metrics: Option<SocketAddr>,
+    beside: Option<ServerHandle>,
 }
 
 impl std::fmt::Debug for Serving {
@@ -46,10 +50,21 @@ impl Serving {
     pub fn handle(&self) -> ServerHandle {
         self.server.handle()
     }
+
+    /// Answers until it is stopped; the metrics can be read until everything has been answered.
+    pub async fn run(self) -> io::Result<()> {
+        let served = self.server.await;
+        if let Some(beside) = self.beside {
+            beside.stop(false).await;
+        }
+        served
+    }
 }
 
 /// Binds every address of the settings and begins to answer. An address that cannot be had names its setting.
 pub fn start(state: Data<State>) -> io::Result<Serving> {
+    // First: whoever has this address is perhaps another panel, whose Unix socket must not be taken from it.
+    let bound_metrics = metrics::bind(&state)?;
     let forgetful = state.clone();
     let settings = &state.app.config.server;
     let (workers, listens) = (settings.workers(), settings.listen.clone());
@@ -81,7 +96,14 @@ pub fn start(state: Data<State>) -> io::Result<Serving> {
         Listen::Unix(path) => Listen::Unix(path.clone()),
     });
     let addresses = bound.collect();
-    Ok(Serving { server: server.run(), addresses })
+    let metrics = bound_metrics.as_ref().map(|bound| bound.address);
+    let beside = bound_metrics.map(|bound| {
+        let server = (bound.run)();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        handle
+    });
+    Ok(Serving { server: server.run(), addresses, metrics, beside })
 }
 
 /// Sees to it that what was answered is written down, when no more answers come. The server's threads may still hold the

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::app::{App, LastUses};
 use crate::health::Health;
 use crate::limits::KeyLimits;
+use crate::metrics::Metrics;
 use crate::store::request_logs::RequestLogs;
 
 use super::aftermath::Aftermaths;
@@ -18,6 +19,7 @@ pub struct State {
     pub shield: Shield,
     pub health: Health,
     pub aftermaths: Aftermaths,
+    pub metrics: Arc<Metrics>,
 }
 
 impl State {
@@ -31,7 +33,8 @@ impl State {
         let shield = Shield::new(settings.per_ip_per_minute, settings.failures_per_minute, settings.login_per_minute);
         let health = Health::start(&app)?;
         let aftermaths = Aftermaths::start(Arc::clone(&logs), Arc::clone(uses))?;
-        Ok(Self { aftermaths, health, app, logs, limits, shield })
+        let metrics = Arc::new(Metrics::new(app.now()));
+        Ok(Self { aftermaths, health, metrics, app, logs, limits, shield })
     }
 
     /// Drops counts that no longer matter; once a minute.

@@ -46,7 +46,7 @@ pub fn insert(tx: &WriteTx<'_>, permit: &Permit, now: Timestamp, change: &Change
             request_id
         ],
     )?;
-    tx.explained.set(true);
+    tx.explain(change.action);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod facts;
 mod listed;
+mod states;
 
 use std::net::IpAddr;
 
@@ -19,6 +20,7 @@ use crate::domain::users::UserId;
 
 pub use facts::{find_facts, find_generation_facts, find_newest_facts, find_pair};
 pub use listed::{Reference, list, list_by_reference, list_generations, list_of_user};
+pub use states::{ByState, count_by_state};
 
 // Both statements take the settings in the order of `setting_values`.
 const INSERT: &str = "

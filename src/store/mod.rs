@@ -36,8 +36,10 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
 
 use crate::domain::error::AppError;
 
+pub use engine::connection::wal_of as wal_path;
 pub use engine::migrate::File as SchemaFile;
 pub use engine::search::{fill as fill_search, needs_filling as needs_search};
+pub use engine::tally::WriterFigures;
 pub use engine::writer::QUEUE;
 
 use engine::connection::OpenFile;
@@ -210,6 +212,11 @@ impl Db {
         self.writer.turns()
     }
 
+    /// The writer as it is now.
+    pub fn writer_figures(&self) -> WriterFigures {
+        self.writer.figures()
+    }
+
     /// Whether the file is still the one that was opened, and can be read.
     pub fn check_reading(&self) -> Result<(), AppError> {
         self.file.check()?;
@@ -271,16 +278,33 @@ pub struct WriteTx<'c> {
     read: ReadTx<'c>,
     changes_before: u64,
     explained: Cell<bool>,
+    name: Cell<Option<&'static str>>,
 }
 
 impl<'c> WriteTx<'c> {
     fn new(connection: &'c Connection) -> Self {
-        Self { read: ReadTx { connection }, changes_before: connection.total_changes(), explained: Cell::new(false) }
+        Self {
+            read: ReadTx { connection },
+            changes_before: connection.total_changes(),
+            explained: Cell::new(false),
+            name: Cell::new(None),
+        }
     }
 
     /// Says why a write leaves no audit row; without this, or the row, it is undone and answers an error.
-    pub fn unaudited(&self, _why: &'static str) {
+    pub fn unaudited(&self, why: &'static str) {
+        self.explain(why);
+    }
+
+    /// What this write is called where its time is told; the first name stands. Without one it is named after its first
+    /// audit row or its reason to have none.
+    pub fn name(&self, name: &'static str) {
+        self.name.set(self.name.get().or(Some(name)));
+    }
+
+    fn explain(&self, by: &'static str) {
         self.explained.set(true);
+        self.name(by);
     }
 
     /// Fails where rows were changed so far and neither an audit row nor a reason says why.

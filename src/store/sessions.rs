@@ -47,6 +47,7 @@ const FIND_REFRESH: &str = "
 const ROTATE_REFRESH: &str = "UPDATE refresh_tokens SET rotated_at = ?2 WHERE token_hash = ?1 AND rotated_at IS NULL";
 const DELETE_OLD_REFRESH: &str = "
     DELETE FROM refresh_tokens WHERE expires_at <= ?1 OR session_id IN (SELECT id FROM sessions WHERE expires_at <= ?1)";
+const COUNT_LIVING: &str = "SELECT count(*) FROM sessions WHERE expires_at > ?1 AND revoked_at IS NULL";
 const DELETE_OLD: &str = "DELETE FROM sessions WHERE expires_at <= ?1";
 
 /// The living session of a token on a surface, with its user as it is now.
@@ -67,6 +68,11 @@ pub fn find_facts(
     };
     let found = tx.prepare(FIND_FACTS)?.query_row((id_hash, audience.as_str(), now.millis()), facts).optional();
     found.map_err(|e| store_error(&e))
+}
+
+/// Sessions of everybody, on both surfaces, that still open something.
+pub fn count_living(tx: &ReadTx<'_>, now: Timestamp) -> Result<i64, AppError> {
+    tx.prepare(COUNT_LIVING)?.query_row([now.millis()], |row| row.get(0)).map_err(|e| store_error(&e))
 }
 
 pub fn insert(tx: &WriteTx<'_>, new: &NewSession) -> Result<i64, AppError> {

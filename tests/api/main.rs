@@ -18,6 +18,7 @@ mod external;
 mod gates;
 mod idempotency;
 mod keys;
+mod metrics;
 mod openapi;
 mod panel;
 mod request_log;

@@ -7,6 +7,9 @@
 )]
 #![expect(clippy::disallowed_types, reason = "looks into the files behind the binary's back")]
 
+/// The same that the HTTP tests hold every answer to.
+#[path = "../api/support/document.rs"]
+mod document;
 mod home;
 mod raw_http;
 mod server;
@@ -22,7 +25,9 @@ mod keys_propagation;
 mod keys_used;
 mod ledger;
 mod main_job;
+mod metrics;
 mod nas;
+mod openapi;
 mod owner;
 mod provisioning;
 mod refusals;

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
 
+use crate::document::{self, Exchange};
 use crate::home::{DEADLINE, SUBSCRIBERS};
 
 #[derive(Debug)]
@@ -41,7 +42,23 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 pub fn send(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let mut stream = connect(address);
     stream.write_all((head(method, path, headers, body.len()) + body).as_bytes()).unwrap();
-    receive(&mut stream)
+    let answer = receive(&mut stream);
+    check(method, path, body, &answer);
+    answer
+}
+
+/// Panics where the answer is not the one that the interface description promises.
+fn check(method: &str, target: &str, sent: &str, answer: &Answer) {
+    // The metrics' listener is for scrapers and has no description.
+    if matches!(target, "/metrics" | "/health") {
+        return;
+    }
+    let lines = answer.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    let headers = lines.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+    let body = serde_json::from_str(&answer.body).unwrap_or_default();
+    let sent = Some(sent.as_bytes()).filter(|sent| !sent.is_empty());
+    let exchange = Exchange { method, target, sent, status: answer.status, headers: &headers, body: &body };
+    document::check(&exchange, &format!("{method} {target} → {answer:?}"));
 }
 
 /// Asks for a subscriber.

@@ -16,6 +16,7 @@ pub struct View<'a> {
     pub name: &'a str,
     pub description: Option<&'a str>,
     pub key_prefix: &'a str,
+    /// Neither revoked nor switched off.
     pub is_active: bool,
     pub enabled: bool,
     pub allowed_ips: Vec<String>,
@@ -24,16 +25,20 @@ pub struct View<'a> {
     pub rate_limit_per_day: Option<u32>,
     pub expires_at: Option<String>,
     pub revoked_at: Option<String>,
+    /// How often the secret was replaced, from 1.
     pub generation: i64,
     pub last_used_at: Option<String>,
     pub last_used_ip: Option<&'a str>,
     pub created_at: String,
+    /// Of a panel key.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<String>")]
     pub permissions: Option<Vec<&'static str>>,
+    /// Of a billing key.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub permission_level: Option<&'static str>,
+    /// One word of an external key, a list of a billing key.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Scopes")]
     pub scopes: Option<Scopes>,

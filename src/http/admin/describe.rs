@@ -192,9 +192,9 @@ pub const DESCRIBED: &[(&str, Description)] = &[
     (
         "auth.refresh",
         answers("Trade the cookie for a new token and a new cookie", 200, body::<LoggedIn<'_>>)
-            .notes("An old cookie ends every session of the user.")
+            .notes("A cookie that was traded more than 10 seconds ago ends every session of the user.")
             .secured_by("refreshCookie")
-            .refuses(&[401, 403])
+            .refuses(&[401])
             .header("Set-Cookie", COOKIE),
     ),
     ("auth.logout", answers("Log out", 200, done).header("Set-Cookie", "An empty one.")),

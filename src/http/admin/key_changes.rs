@@ -25,22 +25,29 @@ use crate::store::{self, WriteTx};
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct UpdateBody {
     name: Option<String>,
+    /// One word for an external key, a list for a billing key.
     #[schemars(extend("type" = ["string", "array", "null"], "items" = {"type": "string"}))]
     scopes: Option<Value>,
+    /// Of a panel key.
     permissions: Option<Vec<String>>,
+    /// Of a billing key.
     permission_level: Option<String>,
     #[serde(default, deserialize_with = "sent")]
     description: Sent<String>,
+    /// `YYYY-MM-DD`, which is the end of that day, or RFC 3339; null: never.
     #[serde(default, deserialize_with = "sent")]
     expires_at: Sent<String>,
+    /// Addresses and networks; empty or null: anywhere.
     #[serde(default, deserialize_with = "sent")]
     allowed_ips: Sent<Vec<String>>,
+    /// 0: no limit; null: the default.
     #[serde(default, deserialize_with = "sent")]
     rate_limit_per_minute: Sent<u32>,
     #[serde(default, deserialize_with = "sent")]
     rate_limit_per_hour: Sent<u32>,
     #[serde(default, deserialize_with = "sent")]
     rate_limit_per_day: Sent<u32>,
+    /// False revokes an external key for good, and switches another off.
     is_active: Option<bool>,
 }
 
@@ -131,11 +138,15 @@ pub async fn update(call: Call) -> Answer {
 
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct CanBody {
+    /// `GET`, `HEAD`, `POST`, `PUT` or `DELETE`.
     #[schemars(required)]
     method: Option<String>,
+    /// Without the query.
     #[schemars(required)]
     path: Option<String>,
+    /// From where.
     ip: Option<String>,
+    /// When, RFC 3339. Default: now.
     at: Option<String>,
 }
 

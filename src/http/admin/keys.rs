@@ -30,14 +30,21 @@ const SAVE_PAIR: &str = "Save key_id and key_secret now: the secret is never sho
 
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct CreateBody {
+    /// Default `API Key`.
     name: Option<String>,
     description: Option<String>,
+    /// Whose key it is. Default: one's own.
     username: Option<String>,
+    /// One word (`read`, `write`, `delete`) for an external key, a list for a billing key.
     #[schemars(extend("type" = ["string", "array", "null"], "items" = {"type": "string"}))]
     scopes: Option<Value>,
+    /// `READ_ONLY`, `USER`, `DEVELOPER`, `BILLING`, `ADMIN` or `SUPER_ADMIN`: makes it a billing key.
     permission_level: Option<String>,
+    /// `YYYY-MM-DD`, which is the end of that day, or RFC 3339.
     expires_at: Option<String>,
+    /// Addresses and networks; empty: anywhere.
     allowed_ips: Option<Vec<String>>,
+    /// 0: no limit.
     rate_limit_per_minute: Option<u32>,
     rate_limit_per_hour: Option<u32>,
     rate_limit_per_day: Option<u32>,
@@ -316,6 +323,7 @@ pub async fn logs(call: Call) -> Answer {
 
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct RotateBody {
+    /// How long the old secret works; 0: not at all.
     #[schemars(required, range(min = 0))]
     grace_seconds: Option<i64>,
 }

@@ -36,6 +36,7 @@ pub(super) struct UserView<'a> {
     #[schemars(extend("enum" = ["user", "reseller", "admin"]))]
     user_type: &'a str,
     is_active: bool,
+    /// What the role opens on this surface.
     permissions: &'static [&'static str],
 }
 
@@ -155,12 +156,14 @@ pub async fn password(call: Call) -> Answer {
 #[schemars(rename = "AdminSession")]
 pub(super) struct SessionView {
     id: i64,
+    /// `admin` or `panel`.
     surface: String,
     ip: Option<String>,
     user_agent: Option<String>,
     created_at: String,
     renewed_at: String,
     expires_at: String,
+    /// The one that asks.
     current: bool,
 }
 

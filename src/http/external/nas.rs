@@ -18,9 +18,11 @@ pub(super) struct Row<'a> {
     id: i64,
     name: &'a str,
     ip_address: &'a str,
+    /// `mikrotik` or `generic`.
     #[serde(rename = "type")]
     kind: &'a str,
     is_online: bool,
+    /// Open sessions now.
     active_sessions: i64,
     last_seen_at: Option<String>,
 }

@@ -30,18 +30,25 @@ pub(super) struct Detail<'a> {
     address: &'a str,
     email: &'a str,
     note: &'a str,
+    /// Your own id, unique among the rows of the owner; makes a retry safe.
     external_id: Option<&'a str>,
+    /// 1 active, 2 inactive (suspended), 3 expired, 4 stopped.
     #[schemars(range(min = 1, max = 4))]
     status: i64,
     service_id: i64,
     service_name: &'a str,
     nas_id: Option<i64>,
+    /// Has an open session.
     is_online: bool,
     ip_address: Option<&'a str>,
     mac_address: Option<&'a str>,
+    /// The last day that works, as midnight UTC.
     expiry_date: String,
+    /// Below zero: owed.
     balance: Money,
+    /// Bytes.
     daily_download_used: i64,
+    /// Bytes.
     monthly_download_used: i64,
     created_at: String,
     updated_at: String,
@@ -87,11 +94,13 @@ pub(super) struct Row<'a> {
     username: &'a str,
     full_name: &'a str,
     phone: &'a str,
+    /// 1 active, 2 inactive (suspended), 3 expired, 4 stopped.
     #[schemars(range(min = 1, max = 4))]
     status: i64,
     service_id: i64,
     is_online: bool,
     ip_address: Option<&'a str>,
+    /// The last day that works, as midnight UTC.
     expiry_date: String,
     created_at: String,
 }
@@ -134,8 +143,11 @@ pub(super) struct UsageView {
     daily_upload_used: i64,
     monthly_download_used: i64,
     monthly_upload_used: i64,
+    /// Bytes; 0 is unlimited.
     daily_quota: i64,
+    /// Bytes; 0 is unlimited.
     monthly_quota: i64,
+    /// How far the speed is lowered; 0 is not.
     fup_level: i64,
 }
 

@@ -55,12 +55,15 @@ impl<'a> From<&'a Transaction> for Row<'a> {
 pub(super) struct CreateBody {
     #[schemars(required)]
     subscriber_id: Option<i64>,
+    /// `payment` and `refund` raise the balance, `charge` and `renewal` lower it.
     #[serde(rename = "type")]
     #[schemars(required, extend("enum" = ["payment", "charge", "renewal", "refund"]))]
     kind: Option<String>,
+    /// Above 0, at most two decimals, at most 9999999.99.
     #[schemars(with = "f64")]
     amount: Option<Box<RawValue>>,
     description: Option<String>,
+    /// Your own id, unique among the rows of the owner; makes a retry safe.
     external_id: Option<String>,
 }
 

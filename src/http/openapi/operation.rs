@@ -135,16 +135,15 @@ fn request_body(description: &Description, shapes: &mut Shapes) -> Option<Value>
 fn refusals(route: &Route, description: &Description) -> BTreeSet<u16> {
     let mut statuses = BTreeSet::from([500, 503]);
     statuses.extend(description.refuses);
-    let public = route.need == Need::Nobody;
-    if !public {
+    if route.need != Need::Nobody {
         // A credential header that is given twice is a bad request.
         statuses.extend([400, 401, 403]);
+        if route.path.contains('{') {
+            statuses.insert(404);
+        }
     }
     if route.entry == Entry::Closed {
         statuses.insert(429);
-    }
-    if route.path.contains('{') {
-        statuses.insert(404);
     }
     if route.method != Method::Get {
         statuses.extend([400, 408, 413]);
@@ -173,21 +172,28 @@ fn responses(route: &Route, description: &Description, shapes: &mut Shapes) -> V
     }
     for (status, own) in description.also {
         let refusal = all.remove(&status.to_string()).and_then(|_| parts::refusal(surface, *status));
-        let mut response = refusal.unwrap_or_else(|| json!({"description": "", "headers": {}, "content": {}}));
-        for (kind, media) in content(*own, shapes).as_object_mut().into_iter().flatten() {
-            let place = &mut response["content"][kind];
-            *place = match place.get("schema") {
-                Some(other) => json!({"schema": {"anyOf": [media["schema"], other]}}),
-                None => media.take(),
-            };
-        }
-        if response["headers"].get("Retry-After").is_some() {
-            response["headers"]["Retry-After"] = json!({"$ref": "#/components/headers/Retry-After"});
-        }
-        all.insert(status.to_string(), response);
+        let headers = parts::headers_of_success(route);
+        let alone = json!({"description": parts::about(*status), "headers": headers, "content": {}});
+        all.insert(status.to_string(), with(refusal.unwrap_or(alone), content(*own, shapes)));
     }
     all.sort_keys();
     all.into()
+}
+
+/// A response that carries something else as well.
+fn with(mut response: Value, mut more: Value) -> Value {
+    for (kind, media) in more.as_object_mut().into_iter().flatten() {
+        let place = &mut response["content"][kind];
+        *place = match place.get("schema") {
+            Some(other) => json!({"schema": {"anyOf": [media["schema"], other]}}),
+            None => media.take(),
+        };
+    }
+    if response["headers"].get("Retry-After").is_some() {
+        // Only the refusal has it.
+        response["headers"]["Retry-After"] = json!({"$ref": "#/components/headers/Retry-After"});
+    }
+    response
 }
 
 fn content(content: Content, shapes: &mut Shapes) -> Value {

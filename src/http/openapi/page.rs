@@ -14,7 +14,7 @@ details[open]>summary{border-bottom:1px solid var(--line);margin-bottom:.6rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem;margin:.4rem 0}th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line)}
 .dim{color:var(--dim)}b.method{display:inline-block;min-width:4.2rem;font-size:.8rem}
 .get{color:light-dark(#0b5cad,#6cb0f5)}.post{color:light-dark(#1a7f37,#5fd07c)}.put{color:light-dark(#9a6700,#e3b341)}.delete{color:light-dark(#b42318,#ff8a80)}
-h4{margin:.9rem 0 .2rem}@media(max-width:60rem){body{display:block}nav{position:static;height:auto;border:0}}";
+h4{margin:.9rem 0 .2rem}[id]{scroll-margin-top:3rem}@media(max-width:60rem){body{display:block}nav{position:static;height:auto;border:0}}";
 
 pub fn render(document: &Value) -> String {
     let info = &document["info"];
@@ -68,6 +68,7 @@ fn section(document: &Value, tag: &Value) -> String {
     format!("<section id=\"{0}\"><h2>{0}</h2>{about}{all}<h3>Refusals</h3>{refusals}</section>", escape(name))
 }
 
+/// A link leads into what is folded, not to it: then the browser unfolds it.
 fn operation(document: &Value, path: &str, method: &str, operation: &Value) -> String {
     let id = escape(text(&operation["operationId"]));
     let summary = format!("{} <code>{}</code> {}", verb(method), escape(path), escape(text(&operation["summary"])));
@@ -79,7 +80,7 @@ fn operation(document: &Value, path: &str, method: &str, operation: &Value) -> S
         .map(|(status, response)| format!("<a href=\"#{}\">{status}</a>", escape(target(response))))
         .collect();
     format!(
-        "<details id=\"{id}\"><summary>{summary}</summary>{}<p class=\"dim\">{}</p>{}{}<h4>Answers</h4>{own}<p>Refuses with {}.</p></details>",
+        "<details><summary>{summary}</summary><div id=\"{id}\">{}<p class=\"dim\">{}</p>{}{}<h4>Answers</h4>{own}<p>Refuses with {}.</p></div></details>",
         prose(text(&operation["description"])),
         security(&operation["security"]),
         parameters(document, &operation["parameters"]),
@@ -140,7 +141,7 @@ fn answer(document: &Value, id: &str, status: &str, response: &Value) -> String 
     let id = if id.is_empty() { String::new() } else { format!(" id=\"{}\"", escape(id)) };
     let about = escape(text(&response["description"]));
     format!(
-        "<details{id}><summary><b>{}</b> {about}</summary>{headers}{}</details>",
+        "<details><summary><b>{}</b> {about}</summary><div{id}>{headers}{}</div></details>",
         escape(status),
         contents(response)
     )
@@ -166,7 +167,7 @@ fn object(schema: &Value) -> String {
     let Some(properties) = schema["properties"].as_object() else { return format!("<p>{}</p>", kind(schema)) };
     let required = list(&schema["required"]);
     let row = |(name, property): (&String, &Value)| {
-        let needed = if required.iter().any(|known| known == name) { "always" } else { "optional" };
+        let needed = if required.iter().any(|known| known == name) { "required" } else { "optional" };
         let inner = if property.get("properties").is_some() { object(property) } else { String::new() };
         cells(name, &format!("{}{inner}", kind(property)), needed, text(&property["description"]))
     };
@@ -241,7 +242,7 @@ fn schemas(document: &Value) -> String {
     let one = |(name, schema): (&String, &Value)| {
         let about = prose(text(&schema["description"]));
         format!(
-            "<details id=\"{0}\"><summary><code>{0}</code></summary>{about}{1}</details>",
+            "<details><summary><code>{0}</code></summary><div id=\"{0}\">{about}{1}</div></details>",
             escape(name),
             object(schema)
         )

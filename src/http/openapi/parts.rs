@@ -128,11 +128,31 @@ pub fn responses() -> Value {
     all.into()
 }
 
-/// A refusal in the surface's envelope.
-pub fn refusal(surface: Surface, status: u16) -> Option<Value> {
-    let (_, about, sentence) = STATUSES.into_iter().find(|(known, ..)| *known == status)?;
+/// What a status means.
+pub fn about(status: u16) -> &'static str {
+    STATUSES.iter().find(|(known, ..)| *known == status).map_or("", |(_, about, _)| about)
+}
+
+/// The bodies of all refusals, by name.
+pub fn refusal_schemas() -> Map<String, Value> {
+    let mut all = Map::new();
+    for surface in Surface::ALL {
+        for (status, ..) in STATUSES {
+            if let Some(schema) = refusal_schema(surface, status) {
+                all.insert(name_of_schema(surface, status), schema);
+            }
+        }
+    }
+    all
+}
+
+fn name_of_schema(surface: Surface, status: u16) -> String {
+    format!("{}Refusal{status}", face(surface).title)
+}
+
+/// The surface's envelope; what a gate refused says which.
+fn refusal_schema(surface: Surface, status: u16) -> Option<Value> {
     let mut schema = (face(surface).refusal)(status)?.to_value();
-    let mut headers = vec!["X-Request-Id"];
     if matches!(status, 401 | 403 | 429) {
         schema["properties"]["denied"] =
             json!({"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Denied"}});
@@ -140,33 +160,40 @@ pub fn refusal(surface: Surface, status: u16) -> Option<Value> {
             required.push("denied".into());
         }
     }
+    Some(closed(schema))
+}
+
+/// A refusal in the surface's envelope.
+pub fn refusal(surface: Surface, status: u16) -> Option<Value> {
+    let schema = refusal_schema(surface, status)?;
+    let (_, about, sentence) = STATUSES.into_iter().find(|(known, ..)| *known == status)?;
+    let mut headers = vec![("X-Request-Id", "X-Request-Id")];
     if has_keys(surface) {
-        headers.extend(OF_KEYS);
+        headers.extend(OF_KEYS.map(|name| (name, name)));
     }
     match status {
-        405 => headers.push("Allow"),
-        429 | 503 => headers.push("Retry-After"),
+        405 => headers.push(("Allow", "Allow")),
+        429 | 503 => headers.push(("Retry-After", "Retry-After-Always")),
         _ => {}
     }
-    let always = |name: &'static str| if name == "Retry-After" { "Retry-After-Always" } else { name };
-    let headers: Map<_, _> = headers.into_iter().map(|name| (name.to_owned(), reference(always(name)))).collect();
-    let schema = closed(schema);
+    let headers: Map<_, _> = headers.into_iter().map(|(name, part)| (name.to_owned(), reference(part))).collect();
     let mut example = super::examples::compose(&schema, &Map::new());
-    for (name, value) in [
+    let said = [
         ("message", json!(sentence)),
         ("error", json!(sentence)),
         ("detail", json!(sentence)),
         ("status", json!(status)),
         ("denied", json!([denied_example(surface, status)])),
-    ] {
-        for place in ["", "/error"] {
-            if let Some(Value::Object(object)) = example.pointer_mut(place)
-                && object.get(name).is_some_and(|old| !old.is_object())
-            {
-                object.insert(name.to_owned(), value.clone());
+    ];
+    for place in ["", "/error"] {
+        let Some(Value::Object(object)) = example.pointer_mut(place) else { continue };
+        for (name, value) in &said {
+            if let Some(old) = object.get_mut(*name).filter(|old| !old.is_object()) {
+                old.clone_from(value);
             }
         }
     }
+    let schema = json!({"$ref": format!("#/components/schemas/{}", name_of_schema(surface, status))});
     let media = json!({"schema": schema, "example": example});
     Some(json!({"description": about, "headers": headers, "content": {answer::JSON: media}}))
 }

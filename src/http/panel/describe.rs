@@ -1,6 +1,8 @@
 //! This surface's part of the interface description.
 
-use schemars::{Schema, SchemaGenerator};
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::json;
 
 use super::keys::{self, Created};
@@ -144,27 +146,33 @@ fn change_without_name(generator: &mut SchemaGenerator) -> Schema {
     fields
 }
 
-fn reseller(_: &mut SchemaGenerator) -> Schema {
-    let names = object([("username", text("")), ("package", text(""))]);
-    both(names, &both(quotas(&Quota::ALL), &flags("can_grant_")))
+/// What `view::reseller` shows.
+struct Reseller;
+
+impl JsonSchema for Reseller {
+    fn schema_name() -> Cow<'static, str> {
+        "PanelReseller".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names = object([("username", text("")), ("package", text(""))]);
+        both(names, &both(quotas(&Quota::ALL), &flags("can_grant_")))
+    }
 }
 
-fn package(_: &mut SchemaGenerator) -> Schema {
-    let names = object([("id", number("")), ("name", text(""))]);
-    let values = both(quotas(&Quota::ALL), &flags(""));
-    both(names, &both(values, &both(flags("can_use_"), &flags("can_grant_"))))
-}
+/// What `view::package` shows.
+struct Package;
 
-fn list(of: &Schema) -> Schema {
-    schema(json!({"type": "array", "items": of}))
-}
+impl JsonSchema for Package {
+    fn schema_name() -> Cow<'static, str> {
+        "PanelPackage".into()
+    }
 
-fn resellers(generator: &mut SchemaGenerator) -> Schema {
-    list(&reseller(generator))
-}
-
-fn packages(generator: &mut SchemaGenerator) -> Schema {
-    list(&package(generator))
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names = object([("id", number("")), ("name", text(""))]);
+        let values = both(quotas(&Quota::ALL), &flags(""));
+        both(names, &both(values, &both(flags("can_use_"), &flags("can_grant_"))))
+    }
 }
 
 fn made_package(_: &mut SchemaGenerator) -> Schema {
@@ -260,9 +268,9 @@ pub const DESCRIBED: &[(&str, Description)] = &[
     ),
     ("keys.toggle", answers("Switch a key on or off", 200, toggled_key).path(KEY)),
     ("keys.delete", answers("Delete a key", 200, DONE).path(KEY)),
-    ("resellers.list", answers("List resellers", 200, resellers)),
+    ("resellers.list", answers("List resellers", 200, body::<Vec<Reseller>>)),
     ("resellers.create", answers("Create a reseller", 201, MADE).takes(new_reseller, RESELLER)),
-    ("resellers.get", answers("One reseller", 200, reseller)),
+    ("resellers.get", answers("One reseller", 200, of::<Reseller>)),
     (
         "resellers.update",
         answers("Change a reseller", 200, DONE).takes(changed_reseller, r#"{"can_grant_api": false}"#),
@@ -273,20 +281,20 @@ pub const DESCRIBED: &[(&str, Description)] = &[
             .query(HEIR)
             .notes("Refused with 409 while it owns users or subscribers, unless `transfer_to` names who takes over."),
     ),
-    ("resellers.limits", answers("The limits of a reseller", 200, reseller)),
+    ("resellers.limits", answers("The limits of a reseller", 200, of::<Reseller>)),
     (
         "resellers.update_limits",
         answers("Change the limits of a reseller", 200, DONE).takes(limits_body, r#"{"max_users": 100}"#),
     ),
     ("resellers.users", answers("The users of a reseller", 200, body::<Vec<UserView<'_>>>)),
-    ("packages.list", answers("List packages", 200, packages)),
+    ("packages.list", answers("List packages", 200, body::<Vec<Package>>)),
     (
         "packages.create",
         answers("Create a package", 201, made_package)
             .takes(new_package, r#"{"name": "small", "max_domains": 1, "can_use_ssh": false}"#)
             .notes("A flag may be called `api` or `can_use_api`."),
     ),
-    ("packages.get", answers("One package", 200, package)),
+    ("packages.get", answers("One package", 200, of::<Package>)),
     ("packages.update", answers("Change a package", 200, DONE).takes(changed_package, r#"{"max_domains": 5}"#)),
     ("packages.delete", answers("Delete a package", 200, DONE).notes("One in use is refused with 409.")),
 ];

@@ -24,11 +24,16 @@ const CREATED: &str = "API key created. Save the secret key now \u{2014} it won'
 
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct CreateBody {
+    /// 1-64 characters.
     #[schemars(required)]
     name: Option<String>,
+    /// Of `all, read, domains, dns, ssl, database, email, files, ftp, backup`. Default `read`.
     permissions: Option<Vec<String>>,
+    /// Addresses and networks; empty: anywhere.
     ip_whitelist: Option<Vec<String>>,
+    /// Days from now; 0: never.
     expires_in: Option<i64>,
+    /// Requests a minute; 0: no limit.
     rate_limit: Option<u32>,
 }
 
@@ -37,9 +42,12 @@ pub(super) struct Created<'a> {
     #[schemars(extend("const" = true))]
     success: bool,
     message: &'a str,
+    /// Shown once; null where the answer is replayed.
     secret_key: Option<&'a str>,
+    /// The same secret.
     api_key: Option<&'a str>,
     key: KeyView<'a>,
+    /// What was written in another word than it is kept.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     warnings: &'a [String],
 }
@@ -130,11 +138,14 @@ fn find(call: &Call) -> Result<Key, AppError> {
 pub(super) struct UpdateBody {
     name: Option<String>,
     permissions: Option<Vec<String>>,
+    /// Addresses and networks; empty or null: anywhere.
     #[serde(default, deserialize_with = "sent")]
     ip_whitelist: Sent<Vec<String>>,
+    /// Days from now; 0 or null: never.
     #[serde(default, deserialize_with = "sent")]
     expires_in: Sent<i64>,
     enabled: Option<bool>,
+    /// Requests a minute; 0: no limit; null: the default.
     #[serde(default, deserialize_with = "sent")]
     rate_limit: Sent<u32>,
 }

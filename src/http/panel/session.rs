@@ -23,6 +23,7 @@ use crate::store::WriteTx;
 pub(super) struct LoggedIn<'a> {
     token: &'a str,
     user: Me<'a>,
+    /// Seconds.
     expires_in: i64,
 }
 

@@ -59,6 +59,7 @@ pub struct Me<'a> {
     role: &'a str,
     #[schemars(extend("enum" = ["active", "suspended"]))]
     status: &'a str,
+    /// Who owns the account; empty: nobody.
     creator: &'a str,
     package: &'a str,
     max_domains: i64,
@@ -137,10 +138,13 @@ pub struct KeyView<'a> {
     key_prefix: &'a str,
     permissions: Vec<&'static str>,
     ip_whitelist: Vec<String>,
+    /// `0001-01-01T00:00:00Z`: never.
     last_used: String,
     created_at: String,
+    /// `0001-01-01T00:00:00Z`: never.
     expires_at: String,
     enabled: bool,
+    /// Requests a minute, where the key has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u32")]
     rate_limit: Option<u32>,

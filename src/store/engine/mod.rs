@@ -3,4 +3,5 @@
 pub mod connection;
 pub mod migrate;
 pub mod search;
+pub mod tally;
 pub mod writer;

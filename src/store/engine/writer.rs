@@ -4,7 +4,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use tokio::sync::oneshot;
 use crate::domain::error::AppError;
 use crate::domain::text;
 use crate::store::engine::connection::{BUSY, OpenFile, wal_of};
+use crate::store::engine::tally::{Tally, WriterFigures};
 use crate::store::{OpenError, Synchronous, WriteTx, connection_error};
 
 /// Jobs that may wait; beyond it callers are told to come back.
@@ -30,13 +30,20 @@ const WAL_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 const CUT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 trait Job: Send {
-    /// Runs the closure; true: keep what it wrote.
-    fn run(&mut self, connection: &Connection) -> bool;
+    /// Runs the closure.
+    fn run(&mut self, connection: &Connection) -> Ran;
     /// Puts another outcome in the place of the job's own.
     fn fail(&mut self, error: AppError);
     fn answer(self: Box<Self>);
     /// Whoever asked has given up, and was told so: doing it later would make that a lie.
     fn is_abandoned(&self) -> bool;
+}
+
+/// What came of a job.
+struct Ran {
+    /// What it wrote stays.
+    keep: bool,
+    name: Option<&'static str>,
 }
 
 struct Write<T, F> {
@@ -46,16 +53,16 @@ struct Write<T, F> {
 }
 
 impl<T: Send, F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send> Job for Write<T, F> {
-    fn run(&mut self, connection: &Connection) -> bool {
+    fn run(&mut self, connection: &Connection) -> Ran {
         let tx = WriteTx::new(connection);
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(&tx)))
             .unwrap_or_else(|panic| {
                 Err(AppError::Internal(format!("a write panicked: {}", text::of_panic(panic.as_ref()))))
             })
             .and_then(|done| tx.settle().map(|()| done));
-        let keep = outcome.is_ok();
+        let ran = Ran { keep: outcome.is_ok(), name: tx.name.get() };
         self.outcome = Some(outcome);
-        keep
+        ran
     }
 
     fn fail(&mut self, error: AppError) {
@@ -77,8 +84,7 @@ impl<T: Send, F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send> Job for Write<T
 pub struct Writer {
     queue: Option<SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
-    /// Groups taken up since the start: tells a writer that works from one that hangs.
-    turns: Arc<AtomicU64>,
+    tally: Arc<Tally>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -91,18 +97,22 @@ impl Writer {
     pub fn start(path: &Path, synchronous: Synchronous, queue: usize) -> Result<Self, OpenError> {
         let connection = super::connection::open(path, synchronous)?;
         let (sender, receiver) = sync_channel(queue);
-        let turns = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&turns);
+        let tally = Arc::new(Tally::default());
+        let counted = Arc::clone(&tally);
         let (wal, file) = (wal_of(path), OpenFile::of(path)?);
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || serve(&connection, &receiver, &file, &wal, &counted))
             .map_err(|e| OpenError::File { path: path.to_owned(), cause: e.to_string() })?;
-        Ok(Self { queue: Some(sender), thread: Some(thread), turns })
+        Ok(Self { queue: Some(sender), thread: Some(thread), tally })
     }
 
     pub fn turns(&self) -> u64 {
-        self.turns.load(Ordering::Relaxed)
+        self.tally.turns()
+    }
+
+    pub fn figures(&self) -> WriterFigures {
+        self.tally.figures()
     }
 
     /// Queues a write and gives the place where its outcome will be. The closure may run twice: a group whose commit
@@ -115,11 +125,14 @@ impl Writer {
         let (reply, outcome) = oneshot::channel();
         let gone = || AppError::Unavailable("the writer thread is gone".to_owned());
         let queue = self.queue.as_ref().ok_or_else(gone)?;
-        match queue.try_send(Box::new(Write { work, outcome: None, reply })) {
-            Ok(()) => Ok(outcome),
-            Err(TrySendError::Full(_)) => Err(AppError::Overloaded { retry_after_seconds: 1 }),
-            Err(TrySendError::Disconnected(_)) => Err(gone()),
-        }
+        self.tally.comes();
+        let error = match queue.try_send(Box::new(Write { work, outcome: None, reply })) {
+            Ok(()) => return Ok(outcome),
+            Err(TrySendError::Full(_)) => AppError::Overloaded { retry_after_seconds: 1 },
+            Err(TrySendError::Disconnected(_)) => gone(),
+        };
+        self.tally.is_sent_away();
+        Err(error)
     }
 }
 
@@ -134,7 +147,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFile, wal: &Path, turns: &AtomicU64) {
+fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFile, wal: &Path, tally: &Tally) {
     let mut not_before: Option<Instant> = None;
     while let Ok(first) = queue.recv() {
         let mut group = vec![first];
@@ -144,8 +157,8 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFil
             group.push(next);
         }
         let idle = group.len() < GROUP;
-        turns.fetch_add(1, Ordering::Relaxed);
-        if catch_unwind(AssertUnwindSafe(|| carry_out(connection, file, group))).is_err() {
+        tally.takes_up(group.len());
+        if catch_unwind(AssertUnwindSafe(|| carry_out(connection, file, group, tally))).is_err() {
             roll_back(connection);
             tracing::error!("a group of writes panicked");
         }
@@ -155,7 +168,7 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFil
     }
 }
 
-fn carry_out(connection: &Connection, file: &OpenFile, mut group: Vec<Box<dyn Job>>) {
+fn carry_out(connection: &Connection, file: &OpenFile, mut group: Vec<Box<dyn Job>>, tally: &Tally) {
     if let Err(error) = file.check() {
         return refuse(group, &error);
     }
@@ -164,15 +177,15 @@ fn carry_out(connection: &Connection, file: &OpenFile, mut group: Vec<Box<dyn Jo
         tracing::warn!(%error, jobs = group.len(), "writes were sent away: the database is locked");
         return refuse(group, &connection_error(&error));
     }
-    if let Err(error) = commit_together(connection, &mut group) {
+    if let Err(error) = commit_together(connection, &mut group, tally) {
         roll_back(connection);
         if group.len() > 1 {
             tracing::warn!(%error, jobs = group.len(), "a group of writes failed, each is tried alone");
         }
         for job in &mut group {
             let alone = std::slice::from_mut(job);
-            if let Err(error) = execute(connection, "BEGIN IMMEDIATE").and_then(|()| commit_together(connection, alone))
-            {
+            let again = execute(connection, "BEGIN IMMEDIATE").and_then(|()| commit_together(connection, alone, tally));
+            if let Err(error) = again {
                 roll_back(connection);
                 tracing::error!(%error, "a write could not be committed");
                 job.fail(connection_error(&error));
@@ -192,13 +205,15 @@ fn refuse(group: Vec<Box<dyn Job>>, error: &AppError) {
 }
 
 /// Runs the jobs of an open transaction and commits it.
-fn commit_together(connection: &Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+fn commit_together(connection: &Connection, group: &mut [Box<dyn Job>], tally: &Tally) -> rusqlite::Result<()> {
     for job in &mut *group {
         if job.is_abandoned() {
             continue;
         }
+        let began = Instant::now();
         execute(connection, "SAVEPOINT job")?;
-        let keep = job.run(connection);
+        let Ran { keep, name } = job.run(connection);
+        tally.ran(name, began.elapsed());
         // A full disk or a failing one makes SQLite end the whole transaction under our feet.
         if connection.is_autocommit() {
             return Err(rusqlite::Error::SqliteFailure(
@@ -211,7 +226,10 @@ fn commit_together(connection: &Connection, group: &mut [Box<dyn Job>]) -> rusql
         }
         execute(connection, "RELEASE job")?;
     }
-    execute(connection, "COMMIT")
+    let began = Instant::now();
+    execute(connection, "COMMIT")?;
+    tally.committed(began.elapsed());
+    Ok(())
 }
 
 fn execute(connection: &Connection, statement: &'static str) -> rusqlite::Result<()> {

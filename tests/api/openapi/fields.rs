@@ -34,17 +34,17 @@ async fn every_field_of_every_body_is_read() {
     for route in served() {
         let Some((schema, example)) = body(route) else { continue };
         for (field, of) in schema["properties"].as_object().unwrap() {
-            let Some(request) = world.request(route, "") else { continue };
+            let request = world.request(route, "");
             // It is looked at only where somebody changes their own password.
             if (route.action, field.as_str()) == ("users.update", "current_password") {
                 continue;
             }
             let mut wrong = example.clone();
-            wrong[field] = json!({});
+            // An object is a wrong value for whatever is none.
+            wrong[field] = if of["type"].to_string().contains("object") { json!("x") } else { json!({}) };
             let answer = world.app.call(request.clone().json(&wrong)).await;
             let known = matches!(answer.status, 400 | 403) && names(&answer.text, field);
-            // A value of the caller's own, of whatever kind.
-            assert!(known || of["type"] == "object", "{route}: {field}: {} {}", answer.status, answer.text);
+            assert!(known, "{route}: {field}: {} {}", answer.status, answer.text);
 
             let required = schema["required"].as_array().is_some_and(|names| names.contains(&json!(field)));
             let mut without = example.clone();
@@ -67,7 +67,7 @@ async fn every_parameter_of_every_query_is_read() {
     for route in served() {
         for parameter in operation(route)["parameters"].as_array().into_iter().flatten() {
             let Some(name) = parameter["name"].as_str().filter(|_| parameter["in"] == "query") else { continue };
-            let Some(request) = world.request(route, &format!("?{name}={}", "9".repeat(256))) else { continue };
+            let request = world.request(route, &format!("?{name}={}", "9".repeat(256)));
             let answer = world.app.call(request).await;
             assert!(answer.status == 400 && names(&answer.text, name), "{route}: {name}: {}", answer.text);
         }

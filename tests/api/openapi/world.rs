@@ -11,6 +11,8 @@ pub const PASSWORD: &str = "correct horse battery";
 pub struct World {
     pub app: TestApp,
     pub external: Key,
+    /// Identifier and secret of a billing key.
+    pub billing: [String; 2],
     pub panel: String,
     pub admin: String,
     /// The id of a panel key of ada's.
@@ -25,13 +27,23 @@ impl World {
         let external = app.external_key("admin", "delete");
         let hash = app.panel.hasher.hash(SecretString::from(PASSWORD)).await.unwrap();
         app.change("UPDATE users SET password_hash = ?1 WHERE username = 'admin'", [hash]);
-        let mut world = Self { app, external, panel: String::new(), admin: String::new(), panel_key: String::new() };
+        let mut world = Self {
+            app,
+            external,
+            billing: Default::default(),
+            panel: String::new(),
+            admin: String::new(),
+            panel_key: String::new(),
+        };
         world.panel = world.log_in("/api/v1/auth/login").await;
         world.admin = world.log_in("/api/auth/login").await;
         let ada = json!({"username": "ada", "email": "ada@example.com", "password": PASSWORD});
         assert_eq!(world.on_panel("POST", "/users", Some(ada)).await.status, 201);
         let key = world.on_panel("POST", "/users/ada/api-keys", Some(json!({"name": "k"}))).await;
         world.panel_key = key.body["key"]["id"].as_str().unwrap().to_owned();
+        let key = json!({"name": "whmcs", "permission_level": "SUPER_ADMIN"});
+        let key = world.on_admin("POST", "/api-keys", Some(key)).await.body;
+        world.billing = ["key_id", "key_secret"].map(|name| key[name].as_str().unwrap().to_owned());
         let subscriber = json!({"username": "sub", "service_id": 4, "password": "pppoe-word"});
         let made = world.app.post(crate::support::SUBSCRIBERS, &world.external, subscriber).await;
         assert_eq!((made.status, made.id()), (201, 1));
@@ -59,7 +71,9 @@ impl World {
 
     /// A route's path with something that is there in each place.
     pub fn target(&self, route: &Route) -> String {
-        let id = if route.path.contains("{username}/api-keys") { &self.panel_key } else { "1" };
+        let id = if route.path.contains("{username}/api-keys") { self.panel_key.as_str() } else { "1" };
+        let ada = self.app.number("SELECT id FROM users WHERE username = 'ada'").to_string();
+        let id = if route.path.contains("/accounts/") { &ada } else { id };
         let user = if route.path.starts_with("/api/v1/resellers") { "rita" } else { "ada" };
         let path = route.path.replace("{id}", id).replace("{name}", "default");
         match route.surface {
@@ -68,15 +82,18 @@ impl World {
         }
     }
 
-    /// A request that all gates let through; `None`: nobody here may.
-    pub fn request(&self, route: &Route, query: &str) -> Option<Request> {
+    /// A request that all gates let through.
+    pub fn request(&self, route: &Route, query: &str) -> Request {
         let request = Request::new(route.method.as_str(), &format!("{}{query}", self.target(route)));
-        Some(match route.need {
+        match route.need {
             Need::Nobody => request,
             Need::External(_) => request.key(&self.external),
             Need::Panel(_) => request.header("authorization", format!("Bearer {}", self.panel)),
             Need::Admin => request.header("authorization", format!("Bearer {}", self.admin)),
-            Need::Billing { .. } => return None,
-        })
+            Need::Billing { .. } => {
+                let [id, secret] = &self.billing;
+                request.header("x-api-key", id).header("x-api-secret", secret)
+            }
+        }
     }
 }

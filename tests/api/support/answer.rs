@@ -6,7 +6,8 @@ use panel::domain::routes::Surface;
 use panel::domain::time::Timestamp;
 use serde_json::Value;
 
-use super::{Request, document};
+use super::Request;
+use super::document::{self, Exchange};
 
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -68,7 +69,15 @@ impl Answer {
     fn check(&self, request: &Request) {
         let told = format!("{request} → {} {}", self.status, self.text);
         self.check_headers(request, &told);
-        document::check(request, self, &told);
+        let exchange = Exchange {
+            method: &request.method,
+            target: &request.target,
+            sent: request.body.as_deref(),
+            status: self.status,
+            headers: &self.headers,
+            body: &self.body,
+        };
+        document::check(&exchange, &told);
         let lower = self.text.to_ascii_lowercase();
         for inside in ["sqlite", "panicked", "is locked", "src/", "constraint"] {
             assert!(!lower.contains(inside), "{told} shows internals");

@@ -1,7 +1,7 @@
 //! Holds an answer to the interface description: the route, the status, the headers and the body must be the described
 //! ones, and a body that was taken must be one that is described.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use jsonschema::Validator;
@@ -9,7 +9,20 @@ use panel::domain::routes::{self, Found, Method, Surface};
 use panel::http::openapi;
 use serde_json::{Value, json};
 
-use super::{Answer, Request};
+/// One request and its answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Exchange<'a> {
+    pub method: &'a str,
+    /// Path and query.
+    pub target: &'a str,
+    /// The body that was sent, where it is known.
+    pub sent: Option<&'a [u8]>,
+    pub status: u16,
+    /// By lower-case name.
+    pub headers: &'a BTreeMap<String, String>,
+    /// Null where the answer is no JSON.
+    pub body: &'a Value,
+}
 
 /// Headers that every server sends.
 const PLAIN: [&str; 10] = [
@@ -54,9 +67,9 @@ pub fn escaped(segment: &str) -> String {
 }
 
 /// Where the description of an operation is; `None` where the table has none that is built.
-fn operation(request: &Request) -> Option<String> {
-    let path = request.target.split('?').next().unwrap_or_default();
-    match routes::find(Method::parse(&request.method), path) {
+fn operation(of: &Exchange<'_>) -> Option<String> {
+    let path = of.target.split('?').next().unwrap_or_default();
+    match routes::find(Method::parse(of.method), path) {
         Found::Route(route, _) if route.served => {
             Some(format!("/paths/{}/{}", escaped(route.path), route.method.as_str().to_ascii_lowercase()))
         }
@@ -65,16 +78,16 @@ fn operation(request: &Request) -> Option<String> {
 }
 
 /// Where the answer is described. What no operation answers, the surface's refusals do.
-fn response(request: &Request, answer: &Answer, told: &str) -> String {
+fn response(of: &Exchange<'_>, told: &str) -> String {
     let document = openapi::document();
-    let pointer = if let Some(operation) = operation(request) {
+    let pointer = if let Some(operation) = operation(of) {
         assert!(document.pointer(&operation).is_some(), "{told}: the route is not in the description");
-        let pointer = format!("{operation}/responses/{}", answer.status);
+        let pointer = format!("{operation}/responses/{}", of.status);
         assert!(document.pointer(&pointer).is_some(), "{told}: the status is not in the description of the route");
         pointer
     } else {
-        let surface = Surface::of(request.target.split('?').next().unwrap_or_default());
-        let pointer = format!("/components/responses/{}{}", openapi::face(surface).title, answer.status);
+        let surface = Surface::of(of.target.split('?').next().unwrap_or_default());
+        let pointer = format!("/components/responses/{}{}", openapi::face(surface).title, of.status);
         assert!(document.pointer(&pointer).is_some(), "{told}: no refusal of the surface has this status");
         pointer
     };
@@ -86,31 +99,31 @@ fn resolve(pointer: &str) -> String {
     target.map_or_else(|| pointer.to_owned(), |target| target.trim_start_matches('#').to_owned())
 }
 
-pub fn check(request: &Request, answer: &Answer, told: &str) {
-    if request.method == "OPTIONS" && answer.status == 204 {
+pub fn check(of: &Exchange<'_>, told: &str) {
+    if of.method == "OPTIONS" && of.status == 204 {
         return;
     }
     let document = openapi::document();
-    let response = response(request, answer, told);
-    check_headers(&format!("{response}/headers"), answer, told);
-    if request.method == "HEAD" {
+    let response = response(of, told);
+    check_headers(&format!("{response}/headers"), of.headers, told);
+    if of.method == "HEAD" {
         return;
     }
-    let kind = answer.header("content-type").and_then(|kind| kind.split(';').next()).unwrap_or("none");
+    let kind = of.headers.get("content-type").and_then(|kind| kind.split(';').next()).unwrap_or("none");
     let media = format!("{response}/content/{}", escaped(kind));
     assert!(document.pointer(&media).is_some(), "{told}: {kind} is not in the description");
     if kind == "application/json" {
-        hold(&format!("{media}/schema"), &answer.body, told);
+        hold(&format!("{media}/schema"), of.body, told);
     }
-    if answer.status < 300 {
-        check_request(request, told);
+    if of.status < 300 {
+        check_request(of, told);
     }
 }
 
-fn check_headers(headers: &str, answer: &Answer, told: &str) {
+fn check_headers(headers: &str, sent: &BTreeMap<String, String>, told: &str) {
     let described =
         openapi::document().pointer(headers).and_then(Value::as_object).unwrap_or_else(|| panic!("{headers}"));
-    for (name, value) in &answer.headers {
+    for (name, value) in sent {
         if PLAIN.contains(&name.as_str()) {
             continue;
         }
@@ -127,15 +140,15 @@ fn check_headers(headers: &str, answer: &Answer, told: &str) {
         let required =
             openapi::document().pointer(&resolve(&format!("{headers}/{name}"))).map(|header| &header["required"]);
         let must = required.is_some_and(|required| required == true);
-        assert!(!must || answer.header(&name.to_ascii_lowercase()).is_some(), "{told}: the header {name} is missing");
+        assert!(!must || sent.contains_key(&name.to_ascii_lowercase()), "{told}: the header {name} is missing");
     }
 }
 
 /// What the server took, a client that follows the description may send.
-fn check_request(request: &Request, told: &str) {
-    let Some(operation) = operation(request) else { return };
+fn check_request(of: &Exchange<'_>, told: &str) {
+    let Some(operation) = operation(of) else { return };
     // What a test wrote byte by byte is not known here.
-    let Some(body) = request.body.as_deref() else { return };
+    let Some(body) = of.sent else { return };
     let media = format!("{operation}/requestBody/content/application~1json/schema");
     let Some(schema) = openapi::document().pointer(&media) else { return };
     match serde_json::from_slice::<Value>(body) {

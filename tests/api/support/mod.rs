@@ -69,6 +69,11 @@ impl Plan {
         self
     }
 
+    /// With the listener for monitoring, on a port that the system chooses.
+    pub fn with_metrics(self) -> Self {
+        self.config(|config| config.metrics.listen = Some(SocketAddr::from(([127, 0, 0, 1], 0))))
+    }
+
     /// Time stands still at this instant until the test moves it.
     pub fn at(mut self, instant: &str) -> Self {
         self.clock = Clock::standing_at(instant_of(instant));
@@ -92,11 +97,14 @@ pub fn instant_of(text: &str) -> Timestamp {
 /// What the server's thread hands over once it listens.
 struct Started {
     address: SocketAddr,
+    metrics: Option<SocketAddr>,
     panel: Arc<App>,
 }
 
 pub struct TestApp {
     pub address: SocketAddr,
+    /// Where the metrics are, if the plan says so.
+    pub metrics: Option<SocketAddr>,
     /// The application behind the server, for what a test prepares through actions.
     pub panel: Arc<App>,
     clock: Clock,
@@ -153,7 +161,7 @@ impl TestApp {
             .name("server".to_owned())
             .spawn(move || serve(config, of_server, jobs, &ready, stopped))
             .unwrap();
-        let Started { address, panel } =
+        let Started { address, metrics, panel } =
             tokio::task::spawn_blocking(move || started.recv_timeout(PATIENCE).expect("the server did not start"))
                 .await
                 .unwrap();
@@ -161,6 +169,7 @@ impl TestApp {
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         Self {
             address,
+            metrics,
             panel,
             clock,
             config: settings,
@@ -259,7 +268,7 @@ fn serve(config: Config, clock: Clock, with_jobs: bool, ready: &Sender<Started>,
     let state = Data::new(State::new(app, logs, &uses, limits).unwrap());
     actix_web::rt::System::new().block_on(async {
         let serving = http::start(state.clone()).unwrap();
-        let handle = serving.handle();
+        let (handle, metrics) = (serving.handle(), serving.metrics);
         let Some(Listen::Tcp(address)) = serving.addresses.first().cloned() else { panic!("no TCP address") };
         actix_web::rt::spawn(async move {
             // The other end is dropped, never sent.
@@ -267,8 +276,8 @@ fn serve(config: Config, clock: Clock, with_jobs: bool, ready: &Sender<Started>,
             handle.stop(false).await;
         });
         // The test may have given up meanwhile.
-        drop(ready.send(Started { address, panel }));
-        serving.server.await.unwrap();
+        drop(ready.send(Started { address, metrics, panel }));
+        serving.run().await.unwrap();
     });
     http::drain(&state);
     drop(jobs);

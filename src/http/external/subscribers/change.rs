@@ -22,7 +22,9 @@ use crate::store::WriteTx;
 
 #[derive(Deserialize, JsonSchema)]
 pub(in crate::http::external) struct UpdateBody {
+    /// The current value is accepted; another is refused.
     username: Option<String>,
+    /// The current value is accepted; another is refused.
     #[schemars(range(min = 1, max = 4))]
     status: Option<i64>,
     #[serde(default, deserialize_with = "sent")]
@@ -37,11 +39,14 @@ pub(in crate::http::external) struct UpdateBody {
     note: Sent<String>,
     service_id: Option<i64>,
     password: Option<String>,
+    /// The last day that works: `YYYY-MM-DD`, or RFC 3339 of which the date counts.
     expiry_date: Option<String>,
+    /// Your own id, unique among the rows of the owner; makes a retry safe.
     #[serde(default, deserialize_with = "sent")]
     external_id: Sent<String>,
     #[serde(default, deserialize_with = "sent")]
     nas_id: Sent<i64>,
+    /// The current value is accepted; another is refused.
     #[schemars(with = "Option<f64>")]
     balance: Option<Box<RawValue>>,
 }
@@ -120,6 +125,7 @@ pub async fn delete(call: Call) -> Answer {
 
 #[derive(Deserialize, JsonSchema)]
 pub(in crate::http::external) struct SwitchBody {
+    /// Kept in the audit.
     reason: Option<String>,
 }
 
@@ -160,10 +166,14 @@ async fn switch(call: Call, to: Switch) -> Answer {
 
 #[derive(Deserialize, JsonSchema)]
 pub(in crate::http::external) struct RenewBody {
+    /// How many service periods. Default 1.
     #[schemars(range(min = 1, max = 24))]
     periods: Option<i64>,
+    /// Your own id of this renewal; makes a retry safe.
     external_id: Option<String>,
+    /// False: nothing is booked. For keys of admins.
     charge: Option<bool>,
+    /// Instead of the service's. For keys of admins.
     #[schemars(with = "Option<f64>")]
     price: Option<Box<RawValue>>,
 }
@@ -190,6 +200,7 @@ impl RenewBody {
 pub(in crate::http::external) struct Renewed<'a> {
     #[serde(flatten)]
     detail: Detail<'a>,
+    /// What was booked; null where nothing was.
     transaction: Option<TransactionRow<'a>>,
 }
 

@@ -23,20 +23,26 @@ const GENERATE: &str = "auto-generate";
 
 #[derive(Deserialize, JsonSchema)]
 pub(in crate::http::external) struct CreateBody {
+    /// 1-100 characters without spaces; unique in any letter case.
     #[schemars(required)]
     username: Option<String>,
     #[schemars(required)]
     service_id: Option<i64>,
+    /// Absent, empty or `auto-generate`: a random one, shown once.
     password: Option<String>,
     full_name: Option<String>,
     phone: Option<String>,
     address: Option<String>,
     email: Option<String>,
     note: Option<String>,
+    /// The last day that works: `YYYY-MM-DD`, or RFC 3339 of which the date counts. Default: one service period from today.
     expiry_date: Option<String>,
     nas_id: Option<i64>,
+    /// Your own id, unique among the rows of the owner; makes a retry safe.
     external_id: Option<String>,
+    /// Only 1: suspend it afterwards.
     status: Option<i64>,
+    /// Only 0: post a transaction.
     balance: Option<serde_json::Number>,
 }
 
