@@ -20,6 +20,30 @@ pub fn line(field: &'static str, text: &str, max: usize) -> Result<String, Inval
     Ok(text.to_owned())
 }
 
+/// How our secrets begin.
+const SECRETS: [&str; 3] = ["pk_live_", "wsp_", "nps_"];
+
+/// Whether a text holds what may be a secret of ours.
+pub fn may_hold_secret(text: &str) -> bool {
+    SECRETS.iter().any(|beginning| text.contains(beginning))
+}
+
+/// The text with what may be a secret of ours cut down to how it begins: a key that was put into a path by mistake must not
+/// be kept with it.
+pub fn without_secrets(text: &str) -> String {
+    let mut masked = text.to_owned();
+    for beginning in SECRETS {
+        let mut parts = masked.split(beginning);
+        let mut kept = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let rest = part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+            kept.extend([beginning, "***", rest]);
+        }
+        masked = kept;
+    }
+    masked
+}
+
 /// What a caught panic said.
 pub fn of_panic(panic: &(dyn Any + Send)) -> &str {
     panic
@@ -31,7 +55,20 @@ pub fn of_panic(panic: &(dyn Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::is_unseen;
+    use super::{is_unseen, may_hold_secret, without_secrets};
+
+    #[test]
+    fn secrets_are_cut_down_to_how_they_begin_wherever_they_stand() {
+        for (text, masked) in [
+            ("/api/v1/users", "/api/v1/users"),
+            ("/x/pk_live_a8f3kj92/y", "/x/pk_live_***/y"),
+            ("wsp_1wsp_2 nps_a-b_c", "wsp_***wsp_*** nps_***"),
+            ("pk_live_", "pk_live_***"),
+        ] {
+            assert_eq!(without_secrets(text), masked);
+            assert_eq!(may_hold_secret(text), text != masked);
+        }
+    }
 
     #[test]
     fn marks_that_hide_are_unseen_and_letters_are_not() {

@@ -15,6 +15,7 @@ use crate::domain::addresses::{ForwardingHeader, Peer, client_ip};
 use crate::domain::encoding;
 use crate::domain::policy::Origin;
 use crate::domain::routes::{Method, Surface};
+use crate::domain::text;
 use crate::domain::time::Timestamp;
 
 /// The cookie that a browser keeps to stay logged in.
@@ -64,7 +65,8 @@ impl Visit {
 
     /// The path as the log keeps it.
     pub fn logged_path(&self) -> String {
-        self.path.chars().take(LOGGED_PATH).collect()
+        let path: String = self.path.chars().take(LOGGED_PATH).collect();
+        if text::may_hold_secret(&path) { text::without_secrets(&path) } else { path }
     }
 }
 
@@ -114,11 +116,13 @@ fn address(request: &HttpRequest, state: &State) -> Option<std::net::IpAddr> {
     client_ip(peer, &settings.trusted_proxies, lines.into_iter(), header)
 }
 
-/// The caller's own id where it is 1-64 of `[A-Za-z0-9._-]`, else one of ours.
+/// The caller's own id where it is 1-64 of `[A-Za-z0-9._-]` and no key that strayed there, else one of ours.
 fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     let plain = |id: &&str| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        !text::may_hold_secret(id)
+            && (1..=64).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
     };
     match given.filter(plain) {
         Some(id) => id.to_owned(),

@@ -16,7 +16,10 @@ const UPSERT: &str = "
     ON CONFLICT (username_key, ip) DO UPDATE SET
         failures = excluded.failures, locked_until = excluded.locked_until, updated_at = excluded.updated_at";
 const FORGET: &str = "DELETE FROM login_attempts WHERE username_key = ?1 AND ip = ?2";
-const DELETE_OLD: &str = "DELETE FROM login_attempts WHERE updated_at <= ?1";
+// In parts: how many there are is up to strangers.
+const DELETE_OLD: &str = "
+    DELETE FROM login_attempts WHERE (username_key, ip) IN
+        (SELECT username_key, ip FROM login_attempts WHERE updated_at <= ?1 LIMIT ?2)";
 
 pub fn find(tx: &ReadTx<'_>, name_key: &str, ip: &str) -> Result<Attempts, AppError> {
     let read = |row: &Row<'_>| {
@@ -41,7 +44,8 @@ pub fn forget(tx: &WriteTx<'_>, name_key: &str, ip: &str) -> Result<(), AppError
     tx.execute(FORGET, (name_key, ip)).map(|_| ())
 }
 
-pub fn delete_old(tx: &WriteTx<'_>, before: Timestamp) -> Result<usize, AppError> {
+/// Gives how many there were, at most the limit.
+pub fn delete_old(tx: &WriteTx<'_>, before: Timestamp, limit: i64) -> Result<usize, AppError> {
     tx.unaudited("retention");
-    tx.execute(DELETE_OLD, [before.millis()])
+    tx.execute(DELETE_OLD, (before.millis(), limit))
 }

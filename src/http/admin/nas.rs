@@ -14,6 +14,7 @@ use crate::domain::policy::Permit;
 use crate::domain::services::parse_name;
 use crate::http::answer::Answer;
 use crate::http::call::Call;
+use crate::http::fields::{Sent, sent};
 use crate::store::WriteTx;
 use crate::store::nas::{NewNas, Stored};
 
@@ -58,7 +59,8 @@ pub(super) struct Body {
     kind: Option<String>,
     coa_port: Option<u16>,
     is_active: Option<bool>,
-    resellers: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "sent")]
+    resellers: Sent<Vec<String>>,
 }
 
 impl Body {
@@ -84,7 +86,8 @@ impl Body {
             coa_port: self.coa_port,
             is_active: self.is_active,
             secret_sealed: self.sealed(call, uid)?,
-            resellers: self.resellers.clone(),
+            // null: nobody.
+            resellers: self.resellers.clone().map(Option::unwrap_or_default),
             ..Change::default()
         })
     }

@@ -4,6 +4,7 @@ mod can;
 mod escalation;
 mod fixes;
 mod gate_table;
+mod held_body;
 mod limits;
 mod log;
 mod rotation;
