@@ -83,6 +83,7 @@ fn values(draft: &Draft, expiry: Date) -> Values {
         ("note".to_owned(), text(&draft.note)),
         ("expiry_date".to_owned(), json!(expiry.iso())),
         ("nas_id".to_owned(), json!(draft.nas_id)),
+        ("mac_address".to_owned(), json!(draft.mac_address)),
         ("external_id".to_owned(), json!(draft.external_id)),
     ])
 }
@@ -104,6 +105,7 @@ fn differing(draft: &Draft, created: &str) -> Result<Vec<&'static str>, AppError
         sent("note", draft.note.as_ref().map(|text| json!(text))),
         sent("expiry_date", draft.expiry_date.map(|date| json!(date.iso()))),
         sent("nas_id", draft.nas_id.map(|id| json!(id))),
+        sent("mac_address", draft.mac_address.as_ref().map(|text| json!(text))),
     ];
     let differs =
         |(name, value): &(&'static str, Option<Value>)| value.is_some() && value.as_ref() != created.get(*name);

@@ -158,6 +158,7 @@ pub struct Draft {
     pub note: Option<String>,
     pub expiry_date: Option<Date>,
     pub nas_id: Option<i64>,
+    pub mac_address: Option<String>,
     pub external_id: Option<String>,
 }
 

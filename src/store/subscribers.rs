@@ -44,8 +44,8 @@ const FIND_ID_BY_EXTERNAL_ID: &str = "
     WHERE external_id = ?1 AND coalesce(owner_id, 0) = ?2 AND deleted_at IS NULL";
 const INSERT: &str = "
     INSERT INTO subscribers (uid, owner_id, username, username_key, password_sealed, full_name, phone, address, email, note,
-                             external_id, created_values, service_id, nas_id, expiry_date, created_at, updated_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16)
+                             external_id, created_values, service_id, nas_id, mac_address, expiry_date, created_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17)
     ON CONFLICT DO NOTHING
     RETURNING id";
 
@@ -146,6 +146,7 @@ pub fn insert(
         created_values,
         draft.service_id.0,
         draft.nas_id,
+        draft.mac_address,
         expiry.days(),
         new.now.millis()
     ];

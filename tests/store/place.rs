@@ -118,6 +118,7 @@ pub fn subscriber(username: &str) -> NewSubscriber {
             note: None,
             expiry_date: None,
             nas_id: None,
+            mac_address: None,
             external_id: None,
         },
         uid: rand::random(),

@@ -35,8 +35,7 @@ pub enum Step {
     Create {
         new: NewSubscriber,
         owner: Option<UserId>,
-        /// What a create does not set.
-        mac_address: Option<String>,
+        /// A create makes active ones.
         switch: Option<Switch>,
     },
     Update {
@@ -239,6 +238,7 @@ impl<'a> Check<'a> {
             note: change.note,
             expiry_date: change.expiry_date,
             nas_id: change.nas_id.flatten(),
+            mac_address: change.mac_address.flatten(),
             external_id,
         };
         self.counts.random_passwords += usize::from(values.password.is_none());
@@ -248,7 +248,7 @@ impl<'a> Check<'a> {
         let switch = values.status.filter(|status| *status != Status::Active).and_then(Switch::to);
         self.counts.new += 1;
         let new = NewSubscriber { draft, uid, password_sealed, now: self.now, today: self.today };
-        self.keep(Step::Create { new, owner, mac_address: change.mac_address.flatten(), switch });
+        self.keep(Step::Create { new, owner, switch });
         Ok(())
     }
 
@@ -277,18 +277,19 @@ pub fn write(tx: &WriteTx<'_>, permit: &Permit, steps: &[Step], now: Timestamp, 
 }
 
 fn carry_out(tx: &WriteTx<'_>, permit: &Permit, step: &Step, now: Timestamp, today: Date) -> Result<(), AppError> {
-    let (id, change, to) = match step {
-        Step::Create { new, owner, mac_address, switch } => {
+    let (id, to) = match step {
+        Step::Create { new, owner, switch } => {
             let Created { subscriber, fresh } = create(tx, &permit.for_owner(*owner), new)?;
             if !fresh {
                 return Err(AppError::Conflict(Conflict::ExternalIdTaken { fields: vec!["username"] }));
             }
-            let rest = Change { mac_address: mac_address.clone().map(Some), ..Change::default() };
-            (subscriber.id, rest, switch)
+            (subscriber.id, switch)
         }
-        Step::Update { id, change, switch, .. } => (*id, change.clone(), switch),
+        Step::Update { id, change, switch, .. } => {
+            update(tx, permit, *id, change, now, today)?;
+            (*id, switch)
+        }
     };
-    update(tx, permit, id, &change, now, today)?;
     if let Some(to) = *to {
         switch(tx, permit, id, to, None, now, today)?;
     }

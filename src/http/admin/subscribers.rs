@@ -111,6 +111,7 @@ impl Body {
             note: change.note,
             expiry_date: change.expiry_date,
             nas_id: change.nas_id.flatten(),
+            mac_address: change.mac_address.flatten(),
             external_id: change.external_id.flatten(),
         })
     }
@@ -129,7 +130,7 @@ pub async fn get(call: Call) -> Answer {
 /// POST /api/subscribers
 pub async fn create(call: Call) -> Answer {
     let body: Body = call.json()?;
-    let (draft, mac_address) = (body.draft()?, body.change()?.mac_address);
+    let draft = body.draft()?;
     let (password, generated) = match body.password.as_ref().map(ExposeSecret::expose_secret) {
         None | Some("" | GENERATE) => (random::password()?, true),
         Some(text) => {
@@ -144,12 +145,8 @@ pub async fn create(call: Call) -> Answer {
     let action = move |tx: &WriteTx<'_>, permit: &Permit| {
         let permit = actions::subscribers::making_for(tx, permit, reseller)?;
         let made = actions::subscribers::create(tx, &permit, &new)?;
-        let id = made.subscriber.id;
-        if made.fresh && mac_address.is_some() {
-            let change = Change { mac_address: mac_address.clone(), ..Change::default() };
-            actions::subscribers::update(tx, &permit, id, &change, now, today)?;
-        }
-        Ok((actions::subscribers::told(tx, &permit, id, today)?, made.fresh))
+        let related = actions::subscribers::related(tx, &permit, &made.subscriber)?;
+        Ok(((made.subscriber, related), made.fresh))
     };
     call.write(action, move |((subscriber, related), fresh): &(Told, bool), secrets| {
         let shown = Some(password.expose_secret()).filter(|_| secrets == Secrets::Shown);

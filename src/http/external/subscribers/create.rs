@@ -62,6 +62,7 @@ impl CreateBody {
             note: text(Text::Note, &self.note)?,
             expiry_date: self.expiry_date.as_deref().map(|text| Date::parse("expiry_date", text)).transpose()?,
             nas_id: self.nas_id,
+            mac_address: None,
             external_id: self
                 .external_id
                 .as_deref()
