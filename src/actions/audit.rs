@@ -43,8 +43,15 @@ pub fn list(tx: &ReadTx<'_>, permit: &Permit, filter: &Filter) -> Result<Vec<Ent
     }
 }
 
+/// A row's columns by the audit's names.
+pub type Columns = Map<String, Value>;
+
+pub fn columns<const N: usize>(columns: [(&'static str, Value); N]) -> Columns {
+    columns.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// The columns in which two rows differ, as they were and as they are.
-pub fn changed(mut before: Map<String, Value>, mut after: Map<String, Value>) -> (Value, Value) {
+pub fn changed(mut before: Columns, mut after: Columns) -> (Value, Value) {
     let same: Vec<_> =
         before.iter().filter(|(name, value)| after.get(*name) == Some(*value)).map(|(name, _)| name.clone()).collect();
     for name in same {
@@ -52,19 +59,4 @@ pub fn changed(mut before: Map<String, Value>, mut after: Map<String, Value>) ->
         after.shift_remove(&name);
     }
     (before.into(), after.into())
-}
-
-/// The columns in which two rows differ: what they held, and what they hold.
-pub fn differences<const N: usize>(
-    before: [(&'static str, Value); N],
-    after: [(&'static str, Value); N],
-) -> (Value, Value) {
-    let (mut was, mut is) = (Map::new(), Map::new());
-    for ((name, old), (_, new)) in before.into_iter().zip(after) {
-        if old != new {
-            was.insert(name.to_owned(), old);
-            is.insert(name.to_owned(), new);
-        }
-    }
-    (was.into(), is.into())
 }

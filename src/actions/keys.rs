@@ -215,5 +215,5 @@ fn columns(settings: &KeySettings) -> Map<String, Value> {
         ("rate_per_day", json!(settings.rate_per_day)),
         ("enabled", json!(settings.enabled)),
     ];
-    columns.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    audit::columns(columns)
 }

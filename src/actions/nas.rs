@@ -156,16 +156,16 @@ pub fn update(tx: &WriteTx<'_>, permit: &Permit, id: i64, change: &Change, now: 
 
 fn differences(before: &Stored, after: &Stored) -> (Value, Value) {
     let columns = |of: &Stored| {
-        [
+        audit::columns([
             ("name", json!(of.name)),
             ("ip_address", json!(of.ip_address)),
             ("type", json!(of.kind.as_str())),
             ("coa_port", json!(of.coa_port)),
             ("is_active", json!(of.is_active)),
             ("resellers", json!(names(&of.resellers))),
-        ]
+        ])
     };
-    let (mut was, mut is) = audit::differences(columns(before), columns(after));
+    let (mut was, mut is) = audit::changed(columns(before), columns(after));
     if before.secret_sealed != after.secret_sealed {
         was["secret"] = json!(before.secret_sealed.as_ref().map(|_| MASKED));
         is["secret"] = json!(MASKED);

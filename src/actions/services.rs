@@ -104,7 +104,7 @@ fn changed(before: &Service, change: &Change) -> Result<Service, AppError> {
 
 fn differences(before: &Service, after: &Service) -> (Value, Value) {
     let columns = |of: &Service| {
-        [
+        audit::columns([
             ("name", json!(of.name)),
             ("download_speed", json!(of.download_speed)),
             ("upload_speed", json!(of.upload_speed)),
@@ -113,9 +113,9 @@ fn differences(before: &Service, after: &Service) -> (Value, Value) {
             ("monthly_quota", json!(of.monthly_quota)),
             ("period_value", json!(of.period.value())),
             ("period_unit", json!(of.period.unit())),
-        ]
+        ])
     };
-    audit::differences(columns(before), columns(after))
+    audit::changed(columns(before), columns(after))
 }
 
 /// The service that every database begins with; callers that name none may count on it.

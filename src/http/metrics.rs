@@ -80,8 +80,9 @@ async fn serve(request: HttpRequest, payload: Payload, desk: Data<Desk>) -> Http
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = match request.path() {
         "/metrics" if reads => desk.metrics().await,
-        "/health" if reads => desk.health().await,
-        "/metrics" | "/health" => begin(StatusCode::METHOD_NOT_ALLOWED, TEXT)
+        // Whoever asks the main listener for its health asks the same here.
+        "/health" | "/api/health" if reads => desk.health().await,
+        "/metrics" | "/health" | "/api/health" => begin(StatusCode::METHOD_NOT_ALLOWED, TEXT)
             .insert_header((header::ALLOW, "GET, HEAD"))
             .body("Only GET and HEAD.\n"),
         _ => begin(StatusCode::NOT_FOUND, TEXT).body("Here are /metrics and /health.\n"),

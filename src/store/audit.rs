@@ -57,6 +57,13 @@ const LIST: &str = "
 
 /// The trail, newest first, one row more than the limit.
 pub fn list(tx: &ReadTx<'_>, _permit: &Permit, filter: &Filter) -> Result<Vec<Entry>, AppError> {
+    let sql = narrowed(filter);
+    let mut statement = tx.prepare(sql.text())?;
+    let rows = statement.query_map(&*sql.params(), from_row).map_err(|e| store_error(&e))?;
+    rows.collect::<Result<_, _>>().map_err(|e| store_error(&e))
+}
+
+fn narrowed(filter: &Filter) -> ListSql {
     let mut sql = ListSql::new(LIST);
     if let Some(name) = &filter.actor {
         sql.and("actor_name = ?", [name.clone().into()]);
@@ -83,9 +90,7 @@ pub fn list(tx: &ReadTx<'_>, _permit: &Permit, filter: &Filter) -> Result<Vec<En
     let timed = filter.since.is_some() || filter.until.is_some();
     let order = if timed { "ORDER BY at DESC, id DESC LIMIT ?" } else { "ORDER BY id DESC LIMIT ?" };
     sql.end(order, [filter.limit.saturating_add(1).into()]);
-    let mut statement = tx.prepare(sql.text())?;
-    let rows = statement.query_map(&*sql.params(), from_row).map_err(|e| store_error(&e))?;
-    rows.collect::<Result<_, _>>().map_err(|e| store_error(&e))
+    sql
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
@@ -105,4 +110,23 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
         ip: row.get(12)?,
         request_id: row.get(13)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plans::check;
+
+    #[test]
+    fn the_trail_is_walked_by_the_index_of_what_is_asked_for() {
+        let filtered = |filter: Filter, wanted: &str| check(narrowed(&filter).text(), &[wanted]);
+        filtered(Filter::default(), "SCAN audit");
+        let actor = Some("ada".to_owned());
+        filtered(Filter { actor, ..Filter::default() }, "SEARCH audit USING INDEX audit_by_actor (actor_name=?)");
+        let kind = Some("user".to_owned());
+        let object = Filter { object_kind: kind, object_id: Some(7), ..Filter::default() };
+        filtered(object, "SEARCH audit USING INDEX audit_by_object (object_kind=? AND object_id=?)");
+        let since = Filter { since: Some(Timestamp(1)), ..Filter::default() };
+        filtered(since, "SEARCH audit USING INDEX audit_by_time (at>?)");
+    }
 }

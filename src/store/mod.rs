@@ -15,6 +15,8 @@ pub mod login_attempts;
 pub mod meta;
 pub mod nas;
 pub mod packages;
+#[cfg(test)]
+mod plans;
 pub mod renewals;
 pub mod request_logs;
 pub mod resellers;

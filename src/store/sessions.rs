@@ -193,3 +193,19 @@ pub fn delete_old(tx: &WriteTx<'_>, now: Timestamp) -> Result<(), AppError> {
     tx.execute(DELETE_OLD_REFRESH, [now.millis()])?;
     tx.execute(DELETE_OLD, [now.millis()]).map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plans::check;
+
+    #[test]
+    fn every_list_and_look_up_is_served_by_an_index() {
+        check(FIND_FACTS, &["SEARCH s USING INDEX sessions_by_token (token_hash=?)"]);
+        check(LIST, &["SEARCH sessions USING INDEX sessions_by_user (user_id=?)"]);
+        check(REVOKE_ALL, &["SEARCH sessions USING INDEX sessions_by_user (user_id=?"]);
+        check(FIND_REFRESH, &["SEARCH t USING PRIMARY KEY (token_hash=?)"]);
+        check(DELETE_OLD, &["sessions_by_expiry (expires_at<?)"]);
+        check(DELETE_OLD_REFRESH, &["refresh_tokens_by_expiry (expires_at<?)", "sessions_by_expiry (expires_at<?)"]);
+    }
+}

@@ -219,3 +219,22 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
         flags,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plans::check;
+
+    #[test]
+    fn every_list_and_look_up_is_served_by_an_index() {
+        check(FIND_BY_USERNAME, &["SEARCH u USING INDEX users_by_username (username_key=?)"]);
+        check(FIND_BY_ID, &["SEARCH u USING INTEGER PRIMARY KEY"]);
+        check(LIST_ALL, &["SCAN u"]);
+        check(LIST_UNDER, &["SEARCH u USING INDEX users_by_creator (creator_id=?)"]);
+        check(LIST_OF_ROLE, &["SEARCH u USING INDEX users_by_role (role=?)"]);
+        check(EMAIL_OWNER, &["SEARCH users USING INDEX users_by_email (email_key=?)"]);
+        check(ACTIVE_ADMIN, &["SEARCH u USING INDEX users_by_role (role=?)"]);
+        check(FIND_LOGIN, &["SEARCH u USING INDEX users_by_username (username_key=?)"]);
+        check(FIND_LOGIN_BY_EMAIL, &["SEARCH u USING INDEX users_by_email (email_key=?)"]);
+    }
+}

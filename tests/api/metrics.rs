@@ -488,6 +488,7 @@ async fn there_are_two_pages_and_they_can_only_be_read() {
         ("HEAD", "/metrics", 200),
         ("GET", "/health", 200),
         ("HEAD", "/health", 200),
+        ("GET", "/api/health", 200),
         ("GET", "/metrics?name[]=panel_up", 200),
         ("POST", "/metrics", 405),
         ("DELETE", "/health", 405),

@@ -137,7 +137,7 @@ fn refuse_taken(tx: &ReadTx<'_>, before: &Stored, external_id: Option<&str>) -> 
 
 fn differences(before: &Stored, after: &Stored) -> (Value, Value) {
     let columns = |of: &Stored| {
-        [
+        audit::columns([
             ("full_name", json!(of.full_name)),
             ("phone", json!(of.phone)),
             ("address", json!(of.address)),
@@ -148,9 +148,9 @@ fn differences(before: &Stored, after: &Stored) -> (Value, Value) {
             ("nas_id", json!(of.nas_id)),
             ("mac_address", json!(of.mac_address)),
             ("expiry_date", json!(of.expiry_date.iso())),
-        ]
+        ])
     };
-    let (mut was, mut is) = audit::differences(columns(before), columns(after));
+    let (mut was, mut is) = audit::changed(columns(before), columns(after));
     if before.password_sealed != after.password_sealed {
         was["password"] = json!(MASKED);
         is["password"] = json!(MASKED);

@@ -124,3 +124,18 @@ fn from_row(row: &Row<'_>) -> Result<Key, AppError> {
     };
     key().map_err(engine)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plans::check;
+
+    #[test]
+    fn every_list_and_look_up_is_served_by_an_index() {
+        check(LIST_ALL, &["SCAN k"]);
+        check(LIST_OF_STYLE, &["SEARCH k USING INDEX api_keys_by_style (style=?)"]);
+        check(LIST_OF_USER, &["SEARCH k USING INDEX api_keys_by_user (user_id=? AND style=?)"]);
+        check(LIST_BY_PANEL_ID, &["SEARCH k USING INDEX api_keys_by_panel_id (panel_id=?)"]);
+        check(LIST_BY_PREFIX, &["SEARCH k USING INDEX api_keys_by_display (display>? AND display<?)"]);
+    }
+}
