@@ -263,11 +263,6 @@ impl Denial {
         Self { retry_after_seconds: Some(retry_after_seconds), ..only(Gate::Rate) }
     }
 
-    /// The gate of a refusal that hangs on the target or on the body.
-    pub fn by(denied: Denied) -> Self {
-        Self { first: denied, ..only(Gate::Role) }
-    }
-
     pub fn is_of_session(&self) -> bool {
         self.of_session
     }

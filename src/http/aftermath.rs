@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
+use super::answer::Refused;
 use super::visit::Visit;
 use crate::app::LastUses;
 use crate::domain::keys::KeyId;
-use crate::domain::policy::{Caller, Denial, Gate};
+use crate::domain::policy::{Caller, Gate};
 use crate::domain::request_logs::RequestLog;
 use crate::domain::routes::Route;
 use crate::store::request_logs::RequestLogs;
@@ -28,8 +29,10 @@ pub struct Aftermath {
     pub route: &'static Route,
     /// `None`: a credential that opens nothing.
     pub key: Option<Shown>,
+    /// A session's token was shown, and no key.
+    pub is_session: bool,
     pub status: StatusCode,
-    pub denial: Option<Box<Denial>>,
+    pub refused: Option<Refused>,
     pub latency: Duration,
 }
 
@@ -55,8 +58,9 @@ impl Aftermath {
     /// Requests with an unknown key are counted, not stored (contract: keys.md).
     fn record(&self, logs: &RequestLogs, uses: &LastUses) {
         // What an address is told that asked too often is no line of its own: a flood must not fill the log.
-        if let Some(denial) = self.denial.as_ref().filter(|denial| self.key.is_some() || denial.gate() != Gate::Rate) {
-            self.report(denial);
+        let is_told = |refused: &&Refused| self.key.is_some() || refused.gate != Gate::Rate.as_str();
+        if let Some(refused) = self.refused.as_ref().filter(is_told) {
+            self.report(refused);
         }
         let Some(key) = &self.key else { return logs.push_nothing() };
         let (visit, ip) = (&self.visit, self.visit.origin.ip);
@@ -71,7 +75,7 @@ impl Aftermath {
             route: Cow::Borrowed(self.route.path),
             path: visit.logged_path(),
             status: self.status.as_u16(),
-            gate: self.denial.as_ref().map(|denial| Cow::Borrowed(denial.gate().as_str())),
+            gate: self.refused.as_ref().map(|refused| Cow::Borrowed(refused.gate)),
             ip: ip.map(|ip| ip.to_string()),
             latency_us: i64::try_from(self.latency.min(LONGEST).as_micros()).unwrap_or(i64::MAX),
             request_id: visit.request_id().to_owned(),
@@ -79,22 +83,18 @@ impl Aftermath {
     }
 
     /// One line for each refusal of a credential. Nothing in it is the caller's own text.
-    fn report(&self, denial: &Denial) {
+    fn report(&self, refused: &Refused) {
         let ip = self.visit.origin.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
-        let first = denial.first();
-        let text = match (&first.need, &first.have) {
-            (Some(need), Some(have)) => format!("needs {need}, has {have}"),
-            _ => "refused".to_owned(),
-        };
         let who = match &self.key {
             Some(key) => format!("API key {}", key.display),
-            None if denial.is_of_session() => "session".to_owned(),
+            None if self.is_session => "session".to_owned(),
             None => "API key (unknown)".to_owned(),
         };
         tracing::warn!(
-            "{who} permission refused: {} {} {text} ip={ip} request_id={}",
+            "{who} permission refused: {} {} {} ip={ip} request_id={}",
             self.status.as_u16(),
-            denial.gate().as_str(),
+            refused.gate,
+            refused.why,
             self.visit.request_id()
         );
     }

@@ -173,18 +173,38 @@ pub fn denied_by(error: &AppError) -> Value {
     }
 }
 
-/// The first gate that refused, as `denied` names it; `None`: this was refused for another reason.
-pub fn gate_of(failure: &Failure, status: StatusCode) -> Option<&'static str> {
-    match failure {
-        Failure::Denied(denial) => Some(denial.gate().as_str()),
-        Failure::App(error) if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            Some(match error {
-                AppError::Forbidden(refusal) => refusal.denied.gate.as_str(),
-                AppError::FieldForbidden { .. } => "field",
-                AppError::LimitReached { .. } => "limit",
-                _ => Gate::Credential.as_str(),
-            })
+/// What is written down about a refusal: the first gate, as `denied` names it, and why. Nothing in it is the caller's own
+/// text.
+#[derive(Debug)]
+pub struct Refused {
+    pub gate: &'static str,
+    pub why: String,
+}
+
+impl Refused {
+    fn at(denied: &Denied) -> Self {
+        let why = match (&denied.need, &denied.have) {
+            (Some(need), Some(have)) => format!("needs {need}, has {have}"),
+            _ => "refused".to_owned(),
+        };
+        Self { gate: denied.gate.as_str(), why }
+    }
+
+    /// `None`: this was refused for another reason.
+    pub fn by(failure: &Failure, status: StatusCode) -> Option<Self> {
+        match failure {
+            Failure::Denied(denial) => Some(Self::at(denial.first())),
+            Failure::App(error) if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                Some(match error {
+                    AppError::Forbidden(refusal) => Self::at(&refusal.denied),
+                    AppError::FieldForbidden { field, problem } => {
+                        Self { gate: "field", why: format!("{field} {problem}") }
+                    }
+                    AppError::LimitReached { .. } => Self { gate: "limit", why: error.to_string() },
+                    _ => Self { gate: Gate::Credential.as_str(), why: "refused".to_owned() },
+                })
+            }
+            Failure::App(_) | Failure::Edge(_) => None,
         }
-        Failure::App(_) | Failure::Edge(_) => None,
     }
 }

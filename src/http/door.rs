@@ -16,7 +16,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
 use super::aftermath::{Aftermath, Shown};
-use super::answer::{self, Answer, Edge, Failure, Reply};
+use super::answer::{self, Answer, Edge, Failure, Refused, Reply};
 use super::body;
 use super::call::Call;
 use super::query::Query;
@@ -295,17 +295,12 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
 
 fn finish(visit: Visit, answered: Answered, metrics: &Metrics) -> (HttpResponse, Option<Aftermath>) {
     let Answered { outcome, route, caller, windows } = answered;
-    let (mut response, gate, denial) = match outcome {
-        Ok(reply) => (succeed(reply, route, &caller), None, None),
+    let (mut response, refused) = match outcome {
+        Ok(reply) => (succeed(reply, route, &caller), None),
         Err(failure) => {
             let response = refuse(&visit, &failure);
-            let gate = answer::gate_of(&failure, response.status());
-            let denial = match failure {
-                Failure::Denied(denial) => Some(denial),
-                Failure::App(AppError::Forbidden(refusal)) => Some(Box::new(Denial::by(refusal.denied))),
-                Failure::App(_) | Failure::Edge(_) => None,
-            };
-            (response, gate, denial)
+            let refused = Refused::by(&failure, response.status());
+            (response, refused)
         }
     };
     let headers = response.headers_mut();
@@ -324,8 +319,11 @@ fn finish(visit: Visit, answered: Answered, metrics: &Metrics) -> (HttpResponse,
         put(headers, HeaderName::from_static("sunset"), &replaced.ends_at.http_date());
     }
     let (status, key, latency) = (response.status(), Shown::by(&caller), visit.started.elapsed());
+    let gate = refused.as_ref().map(|refused| refused.gate);
     metrics.count(&Seen { route, method: &visit.method_name, status: status.as_u16(), gate, latency });
-    let aftermath = (caller != Caller::Anonymous).then_some(Aftermath { visit, route, key, status, denial, latency });
+    let is_session = matches!(caller, Caller::Session(_) | Caller::NoSession | Caller::ExpiredSession);
+    let known = caller != Caller::Anonymous;
+    let aftermath = known.then_some(Aftermath { visit, route, key, is_session, status, refused, latency });
     (response, aftermath)
 }
 

@@ -94,3 +94,20 @@ async fn a_template_is_logged_beside_the_path_and_never_the_query() {
     let rows = logged(&app, expected.len()).await;
     assert_eq!(rows.iter().map(|row| json!([row["key_id"], row["route"], row["path"]])).collect::<Vec<_>>(), expected);
 }
+
+#[tokio::test]
+async fn a_refusal_that_the_body_or_the_target_decided_is_logged_with_its_gate_too() {
+    let app = TestApp::spawn().await;
+    app.reseller("rita");
+    app.user("ulla", Role::User, Some("rita"));
+    let (external, of_rita) = (app.external_key("admin", "write"), app.panel_key("rita", "all"));
+    let body = json!({"username": "ada", "service_id": 1, "balance": 5});
+    assert_eq!(app.post(SUBSCRIBERS, &external, body).await.status, 403);
+    let mint = Request::new("POST", "/api/v1/users/ulla/api-keys").bearer(of_rita.secret()).json(&json!({"name": "k"}));
+    assert_eq!(app.call(mint).await.status, 403);
+
+    for (key, gate) in [(external.id, "field"), (of_rita.id, "role")] {
+        let logged = || app.logged().into_iter().any(|row| row["key_id"] == key && row["gate"] == gate);
+        app.eventually("the row is there", Duration::from_secs(5), logged).await;
+    }
+}
