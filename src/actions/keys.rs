@@ -25,7 +25,7 @@ use crate::store::keys::Reference;
 use crate::store::{self, ReadTx, WriteTx};
 
 pub use can::{Answered, Question, can, long_windows};
-pub use change::{KeyChange, rotate, update};
+pub use change::{KeyChange, check_reach, rotate, update};
 pub use mint::mint;
 pub use whoami::{Whoami, whoami};
 

@@ -9,7 +9,7 @@ use crate::domain::keys::{Grants, Key, KeyId, KeySettings, NewSecret, Style, che
 use crate::domain::policy::{Permit, escalation};
 use crate::domain::time::Timestamp;
 use crate::domain::users::Role;
-use crate::store::{self, WriteTx};
+use crate::store::{self, ReadTx, WriteTx};
 
 /// A change: what it does to the settings as they are.
 pub type KeyChange<'a> = dyn Fn(&mut KeySettings) -> Result<(), AppError> + Send + 'a;
@@ -73,6 +73,16 @@ fn check(
         settings.expires_at.map_or(Ok(()), |end| check_expiry("expires", end, now))?;
     }
     escalation::check(permit, key.owner_role, Some(&key.settings), settings, default_rate)
+}
+
+/// Whether the key that acts may do anything to this one: none reaches what may more than itself, not to end it either
+/// (contract: keys.md, Escalation). Whoever is no key may.
+pub fn check_reach(tx: &ReadTx<'_>, permit: &Permit, id: KeyId, default_rate: u32) -> Result<(), AppError> {
+    if permit.key().is_none() {
+        return Ok(());
+    }
+    let key = get(tx, permit, id)?;
+    escalation::check(permit, key.owner_role, Some(&key.settings), &key.settings, default_rate)
 }
 
 fn refuse_revoked(key: &Key) -> Result<(), AppError> {

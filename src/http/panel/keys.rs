@@ -217,8 +217,9 @@ async fn store(
 /// DELETE /api/v1/users/{username}/api-keys/{id}
 pub async fn delete(call: Call) -> Answer {
     let key = find(&call).map_err(Failure::from)?;
-    let now = call.now;
+    let (now, default_rate) = (call.now, call.state.app.config.limits.per_key_per_minute);
     let revoke = move |tx: &WriteTx<'_>, permit: &Permit| {
+        actions::keys::check_reach(tx, permit, key.id, default_rate)?;
         if !actions::keys::revoke(tx, permit, key.id, now)? {
             tx.unaudited("it was deleted before");
         }

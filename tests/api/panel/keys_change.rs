@@ -213,3 +213,20 @@ async fn a_key_changes_itself_only_within_its_own_bounds() {
         "API key is not scoped for 'users' on this request"
     );
 }
+
+#[tokio::test]
+async fn a_bounded_key_ends_no_key_that_may_more_and_may_end_one_within_its_bounds() {
+    let app = TestApp::spawn().await;
+    people(&app);
+    let (bounded, free) = (app.panel_key("ulla", "all"), app.panel_key("ulla", "read"));
+    app.change("UPDATE api_keys SET allowed_ips = '127.0.0.1' WHERE id = ?1", [bounded.id]);
+    let target = path(&app, "ulla", &free);
+
+    let refused = app.call(Request::new("DELETE", &target).bearer(bounded.secret())).await;
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    assert!(refused.text.contains("ip_whitelist"), "{}", refused.text);
+    assert_eq!(app.number(&format!("SELECT revoked_at IS NULL FROM api_keys WHERE id = {}", free.id)), 1);
+
+    app.change("UPDATE api_keys SET allowed_ips = '127.0.0.1' WHERE id = ?1", [free.id]);
+    assert_eq!(app.call(Request::new("DELETE", &target).bearer(bounded.secret())).await.status, 200);
+}
