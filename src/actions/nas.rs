@@ -113,7 +113,8 @@ pub struct Change {
     pub coa_port: Option<u16>,
     pub is_active: Option<bool>,
     /// Sealed for this row.
-    pub secret_sealed: Option<Vec<u8>>,
+    /// `Some(None)` takes it away.
+    pub secret_sealed: Option<Option<Vec<u8>>>,
     /// Who sees it from now on, and nobody else.
     pub resellers: Option<Vec<String>>,
     pub add_resellers: Vec<String>,
@@ -128,7 +129,7 @@ pub fn update(tx: &WriteTx<'_>, permit: &Permit, id: i64, change: &Change, now: 
     after.kind = change.kind.unwrap_or(after.kind);
     after.coa_port = change.coa_port.unwrap_or(after.coa_port);
     after.is_active = change.is_active.unwrap_or(after.is_active);
-    after.secret_sealed = change.secret_sealed.clone().or(after.secret_sealed);
+    after.secret_sealed = change.secret_sealed.clone().unwrap_or(after.secret_sealed);
     if let Some(names) = &change.resellers {
         after.resellers.clear();
         for name in names {
@@ -168,7 +169,7 @@ fn differences(before: &Stored, after: &Stored) -> (Value, Value) {
     let (mut was, mut is) = audit::changed(columns(before), columns(after));
     if before.secret_sealed != after.secret_sealed {
         was["secret"] = json!(before.secret_sealed.as_ref().map(|_| MASKED));
-        is["secret"] = json!(MASKED);
+        is["secret"] = json!(after.secret_sealed.as_ref().map(|_| MASKED));
     }
     (was, is)
 }

@@ -1,6 +1,7 @@
 //! `panel keyfile …`: the key that seals passwords, as text that may be kept anywhere.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -12,8 +13,11 @@ use crate::actions;
 use crate::app::App;
 use crate::config::Config;
 use crate::crypto::key_export::{self, ImportError, SHORTEST_PASSPHRASE};
-use crate::crypto::{KeyFile, Sealer, random};
+use crate::crypto::{KeyFile, KeyFileError, Sealer, random};
 use crate::store;
+
+/// Many times what an export has; a file that does not end is not read to its end.
+const EXPORT_AT_MOST: u64 = 64 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -53,7 +57,7 @@ pub fn export(app: &App, passphrase_stdin: bool) -> Outcome {
 
 /// Where the key file is missing the database cannot be opened, so this does without.
 pub fn import(config: &Config, file: &Path) -> Outcome {
-    let text = fs::read_to_string(file).map_err(|error| {
+    let text = read_export(file).map_err(|error| {
         Failure::new(format!("{} cannot be read: {error}", file.display()), "Name the file that export was written to.")
     })?;
     let passphrase: SecretString = secret_line("passphrase")?;
@@ -65,18 +69,41 @@ pub fn import(config: &Config, file: &Path) -> Outcome {
         Failure::new(error.to_string(), remedy)
     })?;
     let path = store::key_file_path(&config.database.path);
-    if let Ok(there) = KeyFile::open(&path) {
-        if there.is_same(&key_file) {
+    match KeyFile::open(&path) {
+        Ok(there) if there.is_same(&key_file) => {
             say(&format!("{} is this key already.", path.display()));
             return Ok(());
         }
-        let why = format!("{} is another key", path.display());
-        return Err(Failure::new(why, "Move it away first, if the database was made with the imported one."));
+        Ok(_) => return Err(another_key(&path)),
+        Err(KeyFileError::Missing { .. }) => {}
+        Err(error) => return Err(Failure::sentences(&error.to_string())),
     }
     refuse_foreign(config, &key_file)?;
     key_file.store(&path).map_err(|error| Failure::sentences(&error.to_string()))?;
-    say(&format!("The key is in {}.", path.display()));
-    Ok(())
+    // Read back: what has that name already is left, be it a link that leads nowhere or the file of a quicker start.
+    match KeyFile::open(&path) {
+        Ok(there) if there.is_same(&key_file) => {
+            say(&format!("The key is in {}.", path.display()));
+            Ok(())
+        }
+        Ok(_) => Err(another_key(&path)),
+        Err(KeyFileError::Missing { .. }) => {
+            let why = format!("{} is a link that leads nowhere", path.display());
+            Err(Failure::new(why, "Remove it, or put back what it leads to, and import again."))
+        }
+        Err(error) => Err(Failure::sentences(&error.to_string())),
+    }
+}
+
+fn another_key(path: &Path) -> Failure {
+    let why = format!("{} is another key", path.display());
+    Failure::new(why, "Move it away first, if the database was made with the imported one.")
+}
+
+fn read_export(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(file)?.take(EXPORT_AT_MOST).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// A key that the database was not made with would be found out at the next start, when its place is taken.

@@ -131,7 +131,7 @@ impl Settings {
             ip_address: ip,
             kind: self.kind.map(Into::into),
             coa_port: self.coa_port,
-            secret_sealed: sealed(app, self.secret_stdin, &of.uid)?,
+            secret_sealed: sealed(app, self.secret_stdin, &of.uid)?.map(Some),
             is_active: None,
             resellers: None,
             add_resellers: self.add_resellers,

@@ -112,7 +112,7 @@ impl Settings {
 }
 
 fn price(text: &str) -> Result<Money, Invalid> {
-    Money::parse(text).ok_or_else(|| Invalid::new("price", "must be an amount such as 25.00"))
+    services::parse_price("price", text)
 }
 
 pub fn run(app: &App, output: Output, command: Command) -> Outcome {

@@ -215,7 +215,7 @@ impl fmt::Display for KeyFileError {
             KeyFileError::Damaged { path } => write!(
                 f,
                 "The key file {} is damaged: it must be one line, `panel-key-v1` and 64 hex digits.\n\
-                 Restore it from your export of the key.",
+                 Move it away, then restore the key from its export: panel keyfile import.",
                 path.display()
             ),
             KeyFileError::OfAnotherVersion { path } => write!(

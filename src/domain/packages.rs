@@ -43,9 +43,12 @@ impl PackageName {
             return Err(Invalid::required(field));
         }
         let edges = text.trim() != text || text == "." || text == "..";
+        // Digits are an id wherever a package is named.
+        let edges = edges || text.bytes().all(|b| b.is_ascii_digit());
         let barred = |c: char| is_unseen(c) || matches!(c, '/' | '\\');
         if text.chars().count() > 64 || edges || text.chars().any(barred) {
-            let problem = "must be 1-64 characters without slashes, control characters or blanks around it";
+            let problem =
+                "must be 1-64 characters, not only digits, without slashes, control characters or blanks around it";
             return Err(Invalid::new(field, problem));
         }
         Ok(Self(text.to_owned()))
@@ -67,7 +70,7 @@ mod tests {
 
     #[test]
     fn names_that_no_path_could_carry_are_refused() {
-        for text in ["", " a", "a ", "a/b", "a\\b", ".", "..", "a\nb", "a\u{0}", &"a".repeat(65)] {
+        for text in ["", "7", " a", "a ", "a/b", "a\\b", ".", "..", "a\nb", "a\u{0}", &"a".repeat(65)] {
             assert!(PackageName::parse("name", text).is_err(), "{text:?}");
         }
         for text in ["a", "Gold 100", "Größe", &"a".repeat(64)] {

@@ -9,6 +9,7 @@ use super::error::Invalid;
 use super::money::Money;
 use super::text::is_unseen;
 use super::time::Date;
+use super::transactions::HIGHEST;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceId(pub i64);
@@ -17,6 +18,12 @@ impl fmt::Display for ServiceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// No more than one transaction can carry, or the plan could never be sold.
+pub fn parse_price(field: &'static str, text: &str) -> Result<Money, Invalid> {
+    let wrong = || Invalid::new(field, "must be an amount such as 25.00, up to 9999999.99");
+    Money::parse(text).filter(|price| *price <= HIGHEST).ok_or_else(wrong)
 }
 
 /// How long one purchase lasts.

@@ -159,6 +159,7 @@ async fn recognise(visit: &Visit, request: &HttpRequest, state: &State, route: &
     let credential = match visit.surface {
         Surface::External => external::auth::credential(request.headers())?,
         Surface::Panel => panel::auth::credential(request.headers())?,
+        Surface::Billing if route.entry == Entry::OpenUnmetered => billing::auth::for_health(request.headers())?,
         Surface::Billing => billing::auth::credential(request.headers())?,
         Surface::Admin => admin::auth::credential(request.headers())?,
     };

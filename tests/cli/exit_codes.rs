@@ -47,6 +47,7 @@ fn a_failure_is_exit_1_with_two_lines_on_stderr_and_nothing_on_stdout() {
         &["--json", "service", "add", "default"],
         &["--json", "service", "add", "Gold", "--price", "1.234"],
         &["--json", "service", "add", "Gold", "--price=-1"],
+        &["--json", "service", "add", "Gold", "--price", "10000000"],
         &["--json", "service", "add", "Gold", "--period", "0"],
         &["--json", "service", "add", ""],
     ] {

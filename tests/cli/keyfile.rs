@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use std::os::unix::fs::{PermissionsExt, symlink};
+
 use crate::home::Home;
 
 const PASSPHRASE: &str = "correct horse battery\n";
@@ -36,6 +38,36 @@ fn what_is_not_an_export_or_not_ours_is_not_put_in_place() {
     home.write("key.txt", &ours);
     home.run_typing("another passphrase\n", import).refused("the passphrase is not", "passphrase");
     assert!(!home.path("panel.key").exists(), "nothing was put in place");
+}
+
+#[test]
+fn what_stands_where_the_key_belongs_is_told_of_and_never_taken_for_none() {
+    let home = Home::with_database();
+    let ours = home.run_typing(PASSPHRASE, ["keyfile", "export", "--passphrase-stdin"]).stdout;
+    home.write("key.txt", &ours);
+    let import = || home.run_typing(PASSPHRASE, ["keyfile", "import", "key.txt", "--passphrase-stdin"]);
+    let place = home.path("panel.key");
+    let key = fs::read(&place).unwrap();
+
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o644)).unwrap();
+    import().refused("mode 0644", "chmod 600");
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o600)).unwrap();
+    for damaged in ["", "panel-key-v1 01", "panel-key-v9 01\n"] {
+        fs::write(&place, damaged).unwrap();
+        import().refused("panel.key is", "");
+        assert_eq!(fs::read_to_string(&place).unwrap(), damaged, "what is there is left");
+    }
+    fs::remove_file(&place).unwrap();
+    fs::create_dir(&place).unwrap();
+    import().refused("not a regular file", "Move it away");
+    fs::remove_dir(&place).unwrap();
+    symlink(home.path("nowhere"), &place).unwrap();
+    import().refused("leads nowhere", "Remove it");
+    fs::remove_file(&place).unwrap();
+
+    assert_eq!(import().code, 0);
+    assert_eq!(fs::read(&place).unwrap(), key);
+    assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[test]

@@ -53,8 +53,10 @@ impl<'a> From<&'a Stored> for View<'a> {
 pub(super) struct Body {
     name: Option<String>,
     ip_address: Option<String>,
+    /// `null` takes it away.
+    #[serde(default, deserialize_with = "sent")]
     #[schemars(with = "Option<String>")]
-    secret: Option<SecretString>,
+    secret: Sent<SecretString>,
     #[serde(rename = "type")]
     kind: Option<String>,
     coa_port: Option<u16>,
@@ -65,10 +67,12 @@ pub(super) struct Body {
 
 impl Body {
     /// Sealed for the row of this uid.
-    fn sealed(&self, call: &Call, uid: &[u8; 16]) -> Result<Option<Vec<u8>>, AppError> {
-        let Some(secret) = &self.secret else { return Ok(None) };
-        nas::secret("secret", secret.expose_secret())?;
-        call.state.app.sealer.seal("nas", "secret_sealed", uid, secret).map(Some)
+    fn sealed(&self, call: &Call, uid: &[u8; 16]) -> Result<Sent<Vec<u8>>, AppError> {
+        let seal = |secret: &SecretString| {
+            nas::secret("secret", secret.expose_secret())?;
+            call.state.app.sealer.seal("nas", "secret_sealed", uid, secret)
+        };
+        self.secret.as_ref().map(|sent| sent.as_ref().map(seal).transpose()).transpose()
     }
 
     fn change(&self, call: &Call, uid: &[u8; 16]) -> Result<Change, AppError> {
@@ -130,7 +134,7 @@ pub async fn create(call: Call) -> Answer {
         uid,
         name: change.name.ok_or_else(|| Invalid::required("name"))?,
         ip_address: change.ip_address.ok_or_else(|| Invalid::required("ip_address"))?,
-        secret_sealed: change.secret_sealed,
+        secret_sealed: change.secret_sealed.flatten(),
         kind: change.kind.unwrap_or(Kind::Mikrotik),
         coa_port: change.coa_port.unwrap_or(COA_PORT),
         is_active: change.is_active.unwrap_or(true),

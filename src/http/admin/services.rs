@@ -8,7 +8,6 @@ use serde_json::value::RawValue;
 use super::{envelope, pages};
 use crate::actions::{self, services::Change};
 use crate::domain::error::{AppError, Invalid, Noun};
-use crate::domain::money::Money;
 use crate::domain::policy::Permit;
 use crate::domain::services::{self, NewService, Period, ServiceId, View};
 use crate::http::answer::Answer;
@@ -41,7 +40,6 @@ fn not_negative(field: &'static str, value: Option<i64>) -> Result<Option<i64>, 
 impl Body {
     fn change(&self) -> Result<Change, AppError> {
         let price = self.price.as_ref().map(|raw| raw.get()).filter(|text| *text != "null");
-        let amount = |text| Money::parse(text).ok_or_else(|| Invalid::new("price", "must be an amount such as 25.00"));
         let unit = match self.period_unit.as_deref() {
             None => None,
             Some("day") => Some("day"),
@@ -52,7 +50,7 @@ impl Body {
             name: self.name.as_deref().map(|name| services::parse_name("name", name)).transpose()?,
             download_speed: not_negative("download_speed", self.download_speed)?,
             upload_speed: not_negative("upload_speed", self.upload_speed)?,
-            price: price.map(amount).transpose()?,
+            price: price.map(|text| services::parse_price("price", text)).transpose()?,
             daily_quota: not_negative("daily_quota", self.daily_quota)?,
             monthly_quota: not_negative("monthly_quota", self.monthly_quota)?,
             period_value: self.period_value,

@@ -7,7 +7,9 @@ mod keys_change;
 mod keys_create;
 mod keys_list;
 mod keys_who;
+mod nas;
 mod refresh;
+mod services;
 mod sessions;
 
 pub const API_KEYS: &str = "/api/api-keys";

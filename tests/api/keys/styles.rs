@@ -119,7 +119,7 @@ async fn half_a_pair_opens_nothing_and_says_nothing_of_the_other_half() {
         (mint(&app, "admin", everything(Style::Billing)), mint(&app, "admin", everything(Style::Billing)));
     let request = |key: Option<&str>, secret: Option<&str>| Sent { key, secret, bearer: None }.request(super::ACCOUNTS);
     for (name, sent, gate) in [
-        ("npk_ alone", request(Some(&pair.key), None), "key"),
+        ("npk_ alone", request(Some(&pair.key), None), "secret"),
         ("nps_ alone", request(None, Some(pair.shown())), "key"),
         ("nps_ as the key", request(Some(pair.shown()), None), "key"),
         ("both halves exchanged", request(Some(pair.shown()), Some(&pair.key)), "key"),
