@@ -164,7 +164,7 @@ pub fn entry(denied: &Denied) -> Value {
 /// The `denied` list of a refusal that hangs on the target or on the body: its gate, or the field that may not be sent.
 pub fn denied_by(error: &AppError) -> Value {
     match error {
-        AppError::Forbidden(refusal) => json!([entry(&refusal.denied)]),
+        AppError::Forbidden(refusal) => refusal.denied.iter().map(entry).collect(),
         AppError::FieldForbidden { field, .. } => json!([{"gate": "field", "have": field}]),
         AppError::LimitReached { limit } => {
             json!([{"gate": "limit", "need": "room for one more", "have": limit.to_string()}])
@@ -196,7 +196,7 @@ impl Refused {
             Failure::Denied(denial) => Some(Self::at(denial.first())),
             Failure::App(error) if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
                 Some(match error {
-                    AppError::Forbidden(refusal) => Self::at(&refusal.denied),
+                    AppError::Forbidden(refusal) => Self::at(refusal.denied.first()?),
                     AppError::FieldForbidden { field, problem } => {
                         Self { gate: "field", why: format!("{field} {problem}") }
                     }

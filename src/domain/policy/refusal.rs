@@ -12,11 +12,12 @@ use crate::domain::users::Role;
 pub struct Refusal {
     /// A whole sentence.
     pub text: String,
-    pub denied: Denied,
+    /// At least one.
+    pub denied: Vec<Denied>,
 }
 
 fn refused(text: impl Into<String>, denied: Denied) -> AppError {
-    AppError::Forbidden(Box::new(Refusal { text: text.into(), denied }))
+    AppError::Forbidden(Box::new(Refusal { text: text.into(), denied: vec![denied] }))
 }
 
 /// Visible, but only an admin may do this to it.
@@ -28,14 +29,14 @@ pub fn admin_required(permit: &Permit) -> AppError {
     refused("Admin access required", denied)
 }
 
-/// What a billing key does only at the highest level. A key cannot be raised above its owner, so that of anybody but an
-/// admin is told of the owner first (contract: billing.md, Levels and scopes).
+/// What a billing key does only at the highest level. A key cannot be raised above its owner (contract: billing.md,
+/// Levels and scopes), so an owner that is in the way stands first: each fix works when those before it were run.
 pub fn super_admin_required(key: &KeyFacts, have: Level) -> AppError {
-    let denied = match key.owner.as_ref().filter(|owner| owner.role < Role::Admin) {
-        Some(owner) => role_too_low(Role::Admin, owner),
-        None => level_too_low(key, Level::SuperAdmin, have),
-    };
-    refused("The user doesn't have super admin privileges", denied)
+    let owner = key.owner.as_ref().filter(|owner| owner.role < Role::Admin);
+    let mut denied: Vec<_> = owner.map(|owner| role_too_low(Role::Admin, owner)).into_iter().collect();
+    denied.push(level_too_low(key, Level::SuperAdmin, have));
+    let text = "The user doesn't have super admin privileges".to_owned();
+    AppError::Forbidden(Box::new(Refusal { text, denied }))
 }
 
 /// What only a person may do: no key changes who it acts for.
