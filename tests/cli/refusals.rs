@@ -62,7 +62,7 @@ fn a_damaged_key_file_is_refused_and_never_quoted() {
     let home = Home::with_database();
     let key = std::fs::read_to_string(home.path("panel.key")).unwrap();
     home.write("panel.key", &key[..40]);
-    refuses(&home, &[], "panel.key is damaged", "Restore it");
+    refuses(&home, &[], "panel.key is damaged", "panel keyfile import");
     let ran = home.run(["user", "list"]);
     assert!(!ran.stderr.contains(&key[13..40]), "{ran:?}");
 }
