@@ -1,11 +1,13 @@
 //! NAS: reading the routers, adding, changing and deleting them.
 
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::audit::{self, Object};
+use crate::crypto::Sealer;
 use crate::domain::audit::MASKED;
 use crate::domain::error::{AppError, Conflict, Invalid, Noun};
-use crate::domain::nas::{Kind, Nas};
+use crate::domain::nas::{self, Kind, Nas};
 use crate::domain::policy::Permit;
 use crate::domain::time::Timestamp;
 use crate::domain::users::Role;
@@ -38,6 +40,12 @@ pub fn get_by_reference(tx: &ReadTx<'_>, permit: &Permit, reference: &str) -> Re
         store::nas::find_stored_by_name(tx, permit, reference)?
     };
     found.ok_or(AppError::NotFound(Noun::Nas))
+}
+
+/// The secret shared with a router, sealed for the row of this uid.
+pub fn seal_secret(sealer: &Sealer, uid: &[u8; 16], secret: &SecretString) -> Result<Vec<u8>, AppError> {
+    nas::secret("secret", secret.expose_secret())?;
+    sealer.seal("nas", "secret_sealed", uid, secret)
 }
 
 /// Adds a router that these resellers see.

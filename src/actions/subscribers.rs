@@ -2,6 +2,7 @@
 
 mod change;
 pub mod import;
+pub mod password;
 mod renew;
 
 use serde_json::{Map, Value, json};

@@ -1,7 +1,7 @@
 //! `panel nas …`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::operator;
@@ -150,8 +150,7 @@ fn sealed(app: &App, from_stdin: bool, uid: &[u8; 16]) -> Result<Option<Vec<u8>>
         return Ok(None);
     }
     let secret: SecretString = secret_line("secret")?;
-    nas::secret("secret", secret.expose_secret()).map_err(AppError::from)?;
-    Ok(Some(app.sealer.seal("nas", "secret_sealed", uid, &secret)?))
+    Ok(Some(actions::nas::seal_secret(&app.sealer, uid, &secret)?))
 }
 
 /// A router by the names of the admin surface; of its secret only that there is one.

@@ -27,6 +27,16 @@ pub fn sent<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
     Option::deserialize(deserializer).map(Some)
 }
 
+/// A field that has been sent, read; null stays null.
+pub fn parsed<T, U, E>(sent: &Sent<T>, parse: impl FnOnce(&T) -> Result<U, E>) -> Result<Sent<U>, E> {
+    sent.as_ref().map(|value| value.as_ref().map(parse).transpose()).transpose()
+}
+
+/// A text that has been sent, read; null clears it as an empty one does.
+pub fn cleared<T, E>(sent: &Sent<String>, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<Option<T>, E> {
+    sent.as_ref().map(|text| parse(text.as_deref().unwrap_or_default())).transpose()
+}
+
 impl Fields {
     fn typed<T: DeserializeOwned>(&self, name: &str, kind: &'static str) -> Result<Sent<T>, Invalid> {
         let Some(raw) = self.0.get(name) else { return Ok(None) };

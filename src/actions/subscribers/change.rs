@@ -9,7 +9,7 @@ use crate::domain::error::{AppError, Conflict, Invalid, Noun};
 use crate::domain::money::Money;
 use crate::domain::policy::Permit;
 use crate::domain::services::ServiceId;
-use crate::domain::subscribers::{Status, Subscriber, SubscriberId};
+use crate::domain::subscribers::{Draft, Login, Status, Subscriber, SubscriberId};
 use crate::domain::time::{Date, Timestamp};
 use crate::store::subscribers::Stored;
 use crate::store::{self, ReadTx, WriteTx};
@@ -38,6 +38,25 @@ pub struct Change {
     pub nas_id: Option<Option<i64>>,
     /// `Some(None)`: none from now on.
     pub mac_address: Option<Option<String>>,
+}
+
+impl Change {
+    /// A new subscriber with these values.
+    pub fn into_draft(self, username: Login, service_id: ServiceId) -> Draft {
+        Draft {
+            username,
+            service_id,
+            full_name: self.full_name,
+            phone: self.phone,
+            address: self.address,
+            email: self.email,
+            note: self.note,
+            expiry_date: self.expiry_date,
+            nas_id: self.nas_id.flatten(),
+            mac_address: self.mac_address.flatten(),
+            external_id: self.external_id.flatten(),
+        }
+    }
 }
 
 /// The name a row's sealed columns are bound to, which whoever seals a new password needs before the write.

@@ -12,13 +12,13 @@ use std::collections::{HashMap, HashSet};
 
 use secrecy::ExposeSecret;
 
-use super::{Change, Created, Switch, change, create, switch, update};
+use super::{Change, Created, Switch, change, create, password, switch, update};
 use crate::crypto::{Sealer, random};
 use crate::domain::error::{AppError, Conflict, Invalid};
 use crate::domain::policy::Permit;
 use crate::domain::services::ServiceId;
 use crate::domain::sheets::{Column, Line};
-use crate::domain::subscribers::{Draft, Login, NewSubscriber, Status, SubscriberId};
+use crate::domain::subscribers::{Login, NewSubscriber, Status, SubscriberId};
 use crate::domain::time::{Date, Timestamp};
 use crate::domain::users::{Role, UserId, fold};
 use crate::store::subscribers::Stored;
@@ -179,9 +179,9 @@ impl<'a> Check<'a> {
         }
         let after = after?;
         if let Some(password) = &values.password {
-            let has = self.sealer.open("subscribers", "password_sealed", &before.uid, &before.password_sealed)?;
+            let has = password::open(self.sealer, &before.uid, &before.password_sealed)?;
             if has.expose_secret() != password.expose_secret() {
-                let sealed = self.sealer.seal("subscribers", "password_sealed", &before.uid, password)?;
+                let sealed = password::seal(self.sealer, &before.uid, password)?;
                 change.password_sealed = Some(sealed);
             }
         }
@@ -212,8 +212,7 @@ impl<'a> Check<'a> {
             problems.push(Invalid::new("balance", "is not 0; money moves through transactions"));
         }
         let change = values.change;
-        let external_id = change.external_id.flatten();
-        if let Some(id) = &external_id
+        if let Some(Some(id)) = &change.external_id
             && store::subscribers::find_by_external_id(tx, owner, id)?.is_some()
         {
             problems.push(taken());
@@ -228,23 +227,11 @@ impl<'a> Check<'a> {
         if !problems.is_empty() {
             return Ok(());
         }
-        let draft = Draft {
-            username,
-            service_id,
-            full_name: change.full_name,
-            phone: change.phone,
-            address: change.address,
-            email: change.email,
-            note: change.note,
-            expiry_date: change.expiry_date,
-            nas_id: change.nas_id.flatten(),
-            mac_address: change.mac_address.flatten(),
-            external_id,
-        };
+        let draft = change.into_draft(username, service_id);
         self.counts.random_passwords += usize::from(values.password.is_none());
         let password = values.password.map_or_else(random::password, Ok)?;
         let uid = random::uid()?;
-        let password_sealed = self.sealer.seal("subscribers", "password_sealed", &uid, &password)?;
+        let password_sealed = password::seal(self.sealer, &uid, &password)?;
         let switch = values.status.filter(|status| *status != Status::Active).and_then(Switch::to);
         self.counts.new += 1;
         let new = NewSubscriber { draft, uid, password_sealed, now: self.now, today: self.today };

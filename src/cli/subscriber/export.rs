@@ -8,7 +8,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::sheet::Writer;
-use crate::actions;
+use crate::actions::{self, subscribers::password};
 use crate::app::App;
 use crate::cli::operator;
 use crate::cli::output::{Failure, Outcome, say};
@@ -92,7 +92,11 @@ fn stream(app: &App, to: impl Write, with_passwords: bool) -> Result<usize, Stop
                 after = last.id.0;
                 exported += rows.len();
                 for row in &rows {
-                    let password = if with_passwords { Some(password(app, row)?) } else { None };
+                    let password = if with_passwords {
+                        Some(password::open(&app.sealer, &row.uid, &row.password_sealed)?)
+                    } else {
+                        None
+                    };
                     let cells: Vec<String> =
                         columns.iter().map(|column| cell(*column, row, password.as_ref())).collect();
                     sheet.write(cells.iter().map(String::as_str))?;
@@ -102,10 +106,6 @@ fn stream(app: &App, to: impl Write, with_passwords: bool) -> Result<usize, Stop
             Ok(exported)
         })())
     })?
-}
-
-fn password(app: &App, row: &Exported) -> Result<SecretString, AppError> {
-    app.sealer.open("subscribers", "password_sealed", &row.uid, &row.password_sealed)
 }
 
 fn cell(column: Column, row: &Exported, password: Option<&SecretString>) -> String {

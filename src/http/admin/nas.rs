@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use schemars::JsonSchema;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{envelope, pages};
@@ -14,7 +14,7 @@ use crate::domain::policy::Permit;
 use crate::domain::services::parse_name;
 use crate::http::answer::Answer;
 use crate::http::call::Call;
-use crate::http::fields::{Sent, sent};
+use crate::http::fields::{Sent, parsed, sent};
 use crate::store::WriteTx;
 use crate::store::nas::{NewNas, Stored};
 
@@ -68,11 +68,7 @@ pub(super) struct Body {
 impl Body {
     /// Sealed for the row of this uid.
     fn sealed(&self, call: &Call, uid: &[u8; 16]) -> Result<Sent<Vec<u8>>, AppError> {
-        let seal = |secret: &SecretString| {
-            nas::secret("secret", secret.expose_secret())?;
-            call.state.app.sealer.seal("nas", "secret_sealed", uid, secret)
-        };
-        self.secret.as_ref().map(|sent| sent.as_ref().map(seal).transpose()).transpose()
+        parsed(&self.secret, |secret| actions::nas::seal_secret(&call.state.app.sealer, uid, secret))
     }
 
     fn change(&self, call: &Call, uid: &[u8; 16]) -> Result<Change, AppError> {

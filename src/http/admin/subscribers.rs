@@ -9,7 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{envelope, pages};
-use crate::actions::{self, subscribers::Change, subscribers::Switch};
+use crate::actions;
+use crate::actions::subscribers::{Change, Switch, password};
 use crate::crypto::random;
 use crate::domain::error::{AppError, Invalid, Noun};
 use crate::domain::policy::{Permit, Rows};
@@ -22,11 +23,8 @@ use crate::domain::time::Date;
 use crate::domain::users::{UserId, fold};
 use crate::http::answer::{Answer, Failure};
 use crate::http::call::{Call, Secrets};
-use crate::http::fields::{Sent, sent};
+use crate::http::fields::{self, Sent, sent};
 use crate::store::WriteTx;
-
-/// A password that asks for a random one, as on the external surface.
-const GENERATE: &str = "auto-generate";
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "AdminNewSubscriber")]
@@ -74,9 +72,7 @@ fn status(text: &str) -> Result<Status, Invalid> {
 
 impl Body {
     fn change(&self) -> Result<Change, AppError> {
-        let text = |of: Text, value: &Sent<String>| {
-            value.as_ref().map(|value| of.parse(value.as_deref().unwrap_or_default())).transpose()
-        };
+        let text = |of: Text, sent| fields::cleared(sent, |text| of.parse(text));
         let external_id = |text: &String| subscribers::external_id("external_id", text);
         let mac_address = |text: &String| subscribers::mac_address("mac_address", text);
         Ok(Change {
@@ -88,9 +84,9 @@ impl Body {
             note: text(Text::Note, &self.note)?,
             service_id: self.service_id.map(ServiceId),
             expiry_date: self.expiry_date.as_deref().map(|text| Date::parse("expiry_date", text)).transpose()?,
-            external_id: self.external_id.as_ref().map(|id| id.as_ref().map(external_id).transpose()).transpose()?,
+            external_id: fields::parsed(&self.external_id, external_id)?,
             nas_id: self.nas_id,
-            mac_address: self.mac_address.as_ref().map(|mac| mac.as_ref().map(mac_address).transpose()).transpose()?,
+            mac_address: fields::parsed(&self.mac_address, mac_address)?,
             ..Change::default()
         })
     }
@@ -101,19 +97,8 @@ impl Body {
         if self.status.as_deref().map(status).transpose()?.is_some_and(|status| status != Status::Active) {
             return Err(Invalid::new("status", "of a new subscriber is active; change it afterwards").into());
         }
-        Ok(Draft {
-            username,
-            service_id: change.service_id.ok_or_else(|| Invalid::required("service_id"))?,
-            full_name: change.full_name,
-            phone: change.phone,
-            address: change.address,
-            email: change.email,
-            note: change.note,
-            expiry_date: change.expiry_date,
-            nas_id: change.nas_id.flatten(),
-            mac_address: change.mac_address.flatten(),
-            external_id: change.external_id.flatten(),
-        })
+        let service_id = change.service_id.ok_or_else(|| Invalid::required("service_id"))?;
+        Ok(change.into_draft(username, service_id))
     }
 }
 
@@ -131,15 +116,9 @@ pub async fn get(call: Call) -> Answer {
 pub async fn create(call: Call) -> Answer {
     let body: Body = call.json()?;
     let draft = body.draft()?;
-    let (password, generated) = match body.password.as_ref().map(ExposeSecret::expose_secret) {
-        None | Some("" | GENERATE) => (random::password()?, true),
-        Some(text) => {
-            subscribers::password("password", text)?;
-            (SecretString::from(text), false)
-        }
-    };
+    let (password, generated) = password::chosen(body.password.as_ref().map(ExposeSecret::expose_secret))?;
     let uid = random::uid()?;
-    let password_sealed = call.state.app.sealer.seal("subscribers", "password_sealed", &uid, &password)?;
+    let password_sealed = password::seal(&call.state.app.sealer, &uid, &password)?;
     let (now, today, reseller) = (call.now, call.today(), body.reseller_id);
     let new = NewSubscriber { draft, uid, password_sealed, now, today };
     let action = move |tx: &WriteTx<'_>, permit: &Permit| {
@@ -164,8 +143,7 @@ pub async fn update(call: Call) -> Answer {
     let mut change = body.change()?;
     if let Some(password) = &body.password {
         subscribers::password("password", password.expose_secret())?;
-        let sealer = &call.state.app.sealer;
-        change.password_sealed = Some(sealer.seal("subscribers", "password_sealed", &uid, password)?);
+        change.password_sealed = Some(password::seal(&call.state.app.sealer, &uid, password)?);
     }
     let wanted = body.status.as_deref().map(status).transpose()?;
     let (now, today, reseller) = (call.now, call.today(), body.reseller_id);

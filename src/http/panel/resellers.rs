@@ -10,7 +10,7 @@ use crate::domain::quotas::Quota;
 use crate::domain::users::{Email, Role};
 use crate::http::answer::{Answer, Reply};
 use crate::http::call::Call;
-use crate::http::fields::Fields;
+use crate::http::fields::{Fields, parsed};
 use crate::store::WriteTx;
 use actix_web::http::StatusCode;
 
@@ -40,7 +40,7 @@ fn own(fields: &Fields) -> Result<Change, AppError> {
     let mut change = Change::default();
     for quota in Quota::ALL {
         let sent = fields.number(quota.as_str())?;
-        change.quotas.set(quota, sent.map(|value| value.map(|value| quota.check(value)).transpose()).transpose()?);
+        change.quotas.set(quota, parsed(&sent, |value| quota.check(*value))?);
     }
     for feature in Feature::ALL {
         change.grants.set(feature, fields.flag(&format!("can_grant_{}", feature.as_str()))?);

@@ -15,7 +15,7 @@ use crate::domain::text::line;
 use crate::domain::users::{AccountStatus, Email, Role, User, Username, fold};
 use crate::http::answer::{Answer, Failure, Reply};
 use crate::http::call::Call;
-use crate::http::fields::{Fields, Sent};
+use crate::http::fields::{Fields, Sent, parsed};
 use crate::http::login;
 use crate::store::WriteTx;
 
@@ -30,7 +30,7 @@ fn own_quotas(fields: &Fields) -> Result<Quotas<Sent<i64>>, AppError> {
     let mut quotas = Quotas::default();
     for quota in Quota::OF_ACCOUNT {
         let sent = fields.number(quota.as_str())?;
-        quotas.set(quota, sent.map(|value| value.map(|value| quota.check(value)).transpose()).transpose()?);
+        quotas.set(quota, parsed(&sent, |value| quota.check(*value))?);
     }
     Ok(quotas)
 }

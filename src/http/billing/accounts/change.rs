@@ -15,7 +15,7 @@ use crate::domain::policy::Permit;
 use crate::domain::users::{AccountStatus, Email};
 use crate::http::answer::{Answer, Reply};
 use crate::http::call::Call;
-use crate::http::fields::{Sent, sent};
+use crate::http::fields::{Sent, cleared, sent};
 use crate::store::WriteTx;
 
 #[derive(Deserialize, JsonSchema)]
@@ -44,10 +44,7 @@ pub(in crate::http::billing) struct UpdateBody {
 impl UpdateBody {
     /// The change, except for the password's hash, which takes long to make.
     fn change(&self) -> Result<Change, AppError> {
-        // null clears.
-        let text = |of: Text, value: &Sent<String>| {
-            value.as_ref().map(|value| of.parse(value.as_deref().unwrap_or_default())).transpose()
-        };
+        let text = |of: Text, sent| cleared(sent, |text| of.parse(text));
         let billing_id = self.billing_id.as_ref().map(|sent| match sent {
             Some(raw) => fields::id("billing_id", raw),
             None => Ok(None),

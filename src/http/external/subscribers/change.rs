@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Detail;
-use crate::actions::subscribers::{self as actions, Change, Renew, Switch};
+use crate::actions::subscribers::{self as actions, Change, Renew, Switch, password};
 use crate::domain::error::{AppError, Invalid, Noun};
 use crate::domain::policy::Permit;
 use crate::domain::services::ServiceId;
@@ -17,7 +17,7 @@ use crate::http::answer::{Answer, Failure};
 use crate::http::call::Call;
 use crate::http::external::envelope;
 use crate::http::external::transactions::Row as TransactionRow;
-use crate::http::fields::{Sent, sent};
+use crate::http::fields::{self, Sent, sent};
 use crate::store::WriteTx;
 
 #[derive(Deserialize, JsonSchema)]
@@ -54,15 +54,8 @@ pub(in crate::http::external) struct UpdateBody {
 impl UpdateBody {
     /// The change, except for the password, which must be sealed for its row.
     fn change(&self) -> Result<Change, AppError> {
-        // null clears.
-        let text = |of: Text, value: &Sent<String>| {
-            value.as_ref().map(|value| of.parse(value.as_deref().unwrap_or_default())).transpose()
-        };
-        let external_id = match &self.external_id {
-            Some(Some(id)) => Some(Some(subscribers::external_id("external_id", id)?)),
-            Some(None) => Some(None),
-            None => None,
-        };
+        let text = |of: Text, sent| fields::cleared(sent, |text| of.parse(text));
+        let external_id = |text: &String| subscribers::external_id("external_id", text);
         Ok(Change {
             username: self.username.clone(),
             status: self.status,
@@ -75,7 +68,7 @@ impl UpdateBody {
             service_id: self.service_id.map(ServiceId),
             password_sealed: None,
             expiry_date: self.expiry_date.as_deref().map(|text| Date::parse("expiry_date", text)).transpose()?,
-            external_id,
+            external_id: fields::parsed(&self.external_id, external_id)?,
             nas_id: self.nas_id,
             mac_address: None,
         })
@@ -92,8 +85,7 @@ pub async fn update(call: Call) -> Answer {
         match call.read(|tx| actions::uid(tx, &call.permit, id)) {
             Ok(uid) => {
                 let sealer = &call.state.app.sealer;
-                let sealed = sealer.seal("subscribers", "password_sealed", &uid, &password.as_str().into())?;
-                change.password_sealed = Some(sealed);
+                change.password_sealed = Some(password::seal(sealer, &uid, &password.as_str().into())?);
             }
             // The write says so too, after it has looked whether this is a repeat from before the row was deleted.
             Err(AppError::NotFound(_)) => {}

@@ -2,11 +2,11 @@
 
 use actix_web::http::StatusCode;
 use schemars::JsonSchema;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::Detail;
-use crate::actions;
+use crate::actions::{self, subscribers::password};
 use crate::crypto::random;
 use crate::domain::error::{AppError, Invalid};
 use crate::domain::policy::Permit;
@@ -17,9 +17,6 @@ use crate::http::answer::Answer;
 use crate::http::call::{Call, Secrets};
 use crate::http::external::envelope;
 use crate::store::WriteTx;
-
-/// A password that asks for a random one (contract: external.md, Decided).
-const GENERATE: &str = "auto-generate";
 
 #[derive(Deserialize, JsonSchema)]
 pub(in crate::http::external) struct CreateBody {
@@ -83,26 +80,15 @@ impl CreateBody {
         }
         Ok(())
     }
-
-    /// The password to store, and whether it must be shown because we made it.
-    fn password(&self) -> Result<(SecretString, bool), AppError> {
-        match self.password.as_deref() {
-            None | Some("" | GENERATE) => Ok((random::password()?, true)),
-            Some(text) => {
-                subscribers::password("password", text)?;
-                Ok((text.into(), false))
-            }
-        }
-    }
 }
 
 /// POST /api/v1/external/subscribers
 pub async fn create(call: Call) -> Answer {
     let body: CreateBody = call.json()?;
     let draft = body.draft()?;
-    let (password, generated) = body.password()?;
+    let (password, generated) = password::chosen(body.password.as_deref())?;
     let uid = random::uid()?;
-    let password_sealed = call.state.app.sealer.seal("subscribers", "password_sealed", &uid, &password)?;
+    let password_sealed = password::seal(&call.state.app.sealer, &uid, &password)?;
     let (now, today) = (call.now, call.today());
     let new = NewSubscriber { draft, uid, password_sealed, now, today };
     let action = move |tx: &WriteTx<'_>, permit: &Permit| actions::subscribers::create(tx, permit, &new);
