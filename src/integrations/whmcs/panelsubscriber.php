@@ -16,7 +16,7 @@ if (!defined('WHMCS')) {
 }
 
 // Both modules of the panel bring these; the first one that WHMCS loads declares them.
-foreach (['Failure', 'Client', 'Service', 'Usage', 'Subscribers'] as $class) {
+foreach (['Failure', 'Client', 'Service', 'Usage', 'Provisioned', 'Subscribers'] as $class) {
     if (!class_exists("PanelApi\\$class", false)) {
         require_once __DIR__ . "/lib/$class.php";
     }

@@ -8,17 +8,22 @@
 
 namespace PanelApi;
 
-final class Accounts
+// Asked for on its own, by a browser, its parent is not there.
+if (!class_exists(Provisioned::class, false)) {
+    return;
+}
+
+final class Accounts extends Provisioned
 {
-    private const PATH = '/api/v1/billing/accounts';
+    protected const PATH = '/api/v1/billing/accounts';
+    protected const NOUN = 'account';
+    protected const REFERENCE = 'billing_id';
+    protected const UNSUSPEND = '/unsuspend';
 
     /** The order of panelhosting_ConfigOptions(). */
     private const PACKAGE = 1;
     private const RESELLER = 2;
     private const SHARED_EMAIL = 3;
-
-    private Client $client;
-    private Service $service;
 
     /**
      * @param array<string, mixed> $params
@@ -66,40 +71,6 @@ final class Accounts
         }
     }
 
-    public function suspend(): void
-    {
-        $reason = $this->service->suspendReason();
-        $this->client->change('POST', $this->path() . '/suspend', $reason === '' ? [] : ['reason' => $reason]);
-    }
-
-    public function unsuspend(): void
-    {
-        $this->client->change('POST', $this->path() . '/unsuspend');
-    }
-
-    /**
-     * What is not there needs no deleting.
-     */
-    public function terminate(): void
-    {
-        $account = $this->find();
-        if ($account === null) {
-            return;
-        }
-        try {
-            $this->client->change('DELETE', self::PATH . "/{$account['id']}");
-        } catch (Failure $failure) {
-            if ($failure->status !== 404) {
-                throw $failure;
-            }
-        }
-    }
-
-    public function changePassword(): void
-    {
-        $this->client->change('PUT', $this->path(), ['password' => $this->service->password()]);
-    }
-
     /**
      * Names the kind of account too: the panel refuses where the new product is of the other kind.
      */
@@ -112,18 +83,6 @@ final class Accounts
     }
 
     /**
-     * Claims the account that has this service's username, for one that was made before WHMCS knew of it.
-     */
-    public function link(): void
-    {
-        $account = $this->findByReference() ?? $this->findByUsername();
-        if ($account === null) {
-            throw $this->absent();
-        }
-        $this->client->change('PUT', self::PATH . "/{$account['id']}", ['billing_id' => $this->service->reference()]);
-    }
-
-    /**
      * @return array<string, int>|null columns of tblhosting
      */
     public function usage(): ?array
@@ -132,7 +91,7 @@ final class Accounts
         if ($account === null) {
             return null;
         }
-        $stats = $this->client->get(self::PATH . "/{$account['id']}/stats");
+        $stats = $this->client->get(self::pathOf($account) . '/stats');
 
         return ['diskusage' => Usage::megabytes((int) ($stats['storage_used'] ?? 0))];
     }
@@ -172,54 +131,26 @@ final class Accounts
         return $package;
     }
 
-    private function path(): string
-    {
-        $account = $this->find();
-        if ($account === null) {
-            throw $this->absent();
-        }
-
-        return self::PATH . "/{$account['id']}";
-    }
-
-    private function absent(): Failure
-    {
-        return new Failure("The panel has no account {$this->service->name()}, or the key's owner may not see it");
-    }
-
     /**
      * @return array<string, mixed>|null
      */
-    private function find(): ?array
-    {
-        $account = $this->findByReference();
-        if ($account === null && $this->findByUsername() !== null) {
-            throw $this->service->unlinked();
-        }
-
-        return $account;
-    }
-
-    /**
-     * @return array<string, mixed>|null
-     */
-    private function findByUsername(): ?array
+    protected function findByUsername(): ?array
     {
         $name = $this->service->username();
 
         return $name === ''
             ? null
-            : $this->service->ofUsername($this->client->get(self::PATH, ['username' => $name]), 'billing_id');
+            : $this->service->ofUsername($this->client->get(self::PATH, ['username' => $name]), self::REFERENCE);
     }
 
     /**
      * @return array<string, mixed>|null
      */
-    private function findByReference(): ?array
+    protected function findByReference(): ?array
     {
         return $this->service->ofReference(
-            $this->client->get(self::PATH, ['billing_id' => $this->service->reference()]),
-            'billing_id'
+            $this->client->get(self::PATH, [self::REFERENCE => $this->service->reference()]),
+            self::REFERENCE
         );
     }
 }

@@ -10,10 +10,19 @@ namespace PanelApi;
 
 use WHMCS\Database\Capsule;
 
-final class Subscribers
+// Asked for on its own, by a browser, its parent is not there.
+if (!class_exists(Provisioned::class, false)) {
+    return;
+}
+
+final class Subscribers extends Provisioned
 {
+    protected const PATH = self::BASE . '/subscribers';
+    protected const NOUN = 'subscriber';
+    protected const REFERENCE = 'external_id';
+    protected const UNSUSPEND = '/activate';
+
     private const BASE = '/api/v1/external';
-    private const PATH = self::BASE . '/subscribers';
 
     /** The order of panelsubscriber_ConfigOptions(). */
     private const SERVICE = 1;
@@ -21,9 +30,6 @@ final class Subscribers
     private const CHARGE = 3;
 
     private const STATUS = [1 => 'active', 2 => 'suspended', 3 => 'expired', 4 => 'stopped'];
-
-    private Client $client;
-    private Service $service;
 
     /** @var array<string, mixed> */
     private array $params;
@@ -84,42 +90,8 @@ final class Subscribers
         $made = self::data($answer);
         // A row older than the answer is an earlier attempt's, and has the password of that time.
         if (($made['created_at'] ?? null) !== ($answer['timestamp'] ?? null) && is_int($made['id'] ?? null)) {
-            $this->client->change('PUT', self::PATH . "/{$made['id']}", ['password' => $password]);
+            $this->client->change('PUT', self::pathOf($made), ['password' => $password]);
         }
-    }
-
-    public function suspend(): void
-    {
-        $reason = $this->service->suspendReason();
-        $this->client->change('POST', $this->path() . '/suspend', $reason === '' ? [] : ['reason' => $reason]);
-    }
-
-    public function unsuspend(): void
-    {
-        $this->client->change('POST', $this->path() . '/activate');
-    }
-
-    /**
-     * What is not there needs no deleting.
-     */
-    public function terminate(): void
-    {
-        $subscriber = $this->find();
-        if ($subscriber === null) {
-            return;
-        }
-        try {
-            $this->client->change('DELETE', self::PATH . "/{$subscriber['id']}");
-        } catch (Failure $failure) {
-            if ($failure->status !== 404) {
-                throw $failure;
-            }
-        }
-    }
-
-    public function changePassword(): void
-    {
-        $this->client->change('PUT', $this->path(), ['password' => $this->service->password()]);
     }
 
     public function changePackage(): void
@@ -147,20 +119,7 @@ final class Subscribers
         if (!$this->service->isTicked(self::CHARGE)) {
             $body['charge'] = false;
         }
-        $this->client->change('POST', self::PATH . "/{$subscriber['id']}/renew", $body);
-    }
-
-    /**
-     * Claims the subscriber that has this service's username, for one that was made before WHMCS knew of it.
-     */
-    public function link(): void
-    {
-        $subscriber = $this->findByReference() ?? $this->findByUsername();
-        if ($subscriber === null) {
-            throw $this->absent();
-        }
-        $path = self::PATH . "/{$subscriber['id']}";
-        $this->client->change('PUT', $path, ['external_id' => $this->service->reference()]);
+        $this->client->change('POST', self::pathOf($subscriber) . '/renew', $body);
     }
 
     /**
@@ -172,7 +131,7 @@ final class Subscribers
         if ($subscriber === null) {
             return null;
         }
-        $used = self::data($this->client->get(self::PATH . "/{$subscriber['id']}/usage"));
+        $used = self::data($this->client->get(self::pathOf($subscriber) . '/usage'));
         $bytes = (int) ($used['monthly_download_used'] ?? 0) + (int) ($used['monthly_upload_used'] ?? 0);
 
         return [
@@ -234,56 +193,20 @@ final class Subscribers
         return preg_match('/^[1-9]\d{3}-\d\d-\d\d$/D', $date) ? $date : date('Y-m-d');
     }
 
-    private function path(): string
-    {
-        return self::PATH . "/{$this->known()['id']}";
-    }
-
     /**
-     * @return array<string, mixed>
+     * @return array<string, mixed>|null
      */
-    private function known(): array
+    protected function findByReference(): ?array
     {
-        $subscriber = $this->find();
-        if ($subscriber === null) {
-            throw $this->absent();
-        }
+        $rows = $this->client->get(self::PATH, [self::REFERENCE => $this->service->reference()]);
 
-        return $subscriber;
-    }
-
-    private function absent(): Failure
-    {
-        return new Failure("The panel has no subscriber {$this->service->name()}, or the key's owner may not see it");
+        return $this->service->ofReference(self::data($rows), self::REFERENCE);
     }
 
     /**
      * @return array<string, mixed>|null
      */
-    private function find(): ?array
-    {
-        $subscriber = $this->findByReference();
-        if ($subscriber === null && $this->findByUsername() !== null) {
-            throw $this->service->unlinked();
-        }
-
-        return $subscriber;
-    }
-
-    /**
-     * @return array<string, mixed>|null
-     */
-    private function findByReference(): ?array
-    {
-        $rows = $this->client->get(self::PATH, ['external_id' => $this->service->reference()]);
-
-        return $this->service->ofReference(self::data($rows), 'external_id');
-    }
-
-    /**
-     * @return array<string, mixed>|null
-     */
-    private function findByUsername(): ?array
+    protected function findByUsername(): ?array
     {
         $name = $this->service->username();
         // The panel has no path with such a name in it.
@@ -299,7 +222,7 @@ final class Subscribers
             return null;
         }
 
-        return $this->service->ofUsername([$named], 'external_id');
+        return $this->service->ofUsername([$named], self::REFERENCE);
     }
 
     /**
