@@ -5,6 +5,7 @@ mod page;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Barrier};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use panel::domain::routes;
@@ -50,6 +51,49 @@ async fn health(app: &TestApp) -> (u16, Value) {
     assert_eq!(answer.headers()["content-type"], "application/json");
     let status = answer.status().as_u16();
     (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Readers {
+    Fast,
+    Slow,
+}
+
+/// Readers of the database that nobody else gets until they are let go.
+struct Held {
+    done: Arc<Barrier>,
+    holders: Vec<JoinHandle<()>>,
+}
+
+impl Held {
+    fn take(app: &TestApp, readers: Readers, count: usize) -> Self {
+        let (held, done) = (Arc::new(Barrier::new(count + 1)), Arc::new(Barrier::new(count + 1)));
+        let holder = |_| {
+            let (panel, held, done) = (Arc::clone(&app.panel), Arc::clone(&held), Arc::clone(&done));
+            std::thread::spawn(move || {
+                let wait = || {
+                    held.wait();
+                    done.wait();
+                    Ok(())
+                };
+                let hold = match readers {
+                    Readers::Fast => panel.db.read(|_| wait()),
+                    Readers::Slow => panel.db.read_slowly(|_| wait()),
+                };
+                hold.unwrap();
+            })
+        };
+        let holders = (0..count).map(holder).collect();
+        held.wait();
+        Self { done, holders }
+    }
+
+    fn let_go(self) {
+        self.done.wait();
+        for holder in self.holders {
+            holder.join().unwrap();
+        }
+    }
 }
 
 #[tokio::test]
@@ -420,26 +464,9 @@ async fn a_figure_that_cannot_be_read_is_left_out_and_counted_and_the_rest_is_th
 async fn a_page_does_without_the_database_where_it_gets_no_reader() {
     let app = spawn().await;
     let whole = scrape(&app).await;
-    let (held, done) = (Arc::new(Barrier::new(5)), Arc::new(Barrier::new(5)));
-    let holders: Vec<_> = (0..4)
-        .map(|_| {
-            let (panel, held, done) = (Arc::clone(&app.panel), Arc::clone(&held), Arc::clone(&done));
-            std::thread::spawn(move || {
-                let hold = panel.db.read_slowly(|_| {
-                    held.wait();
-                    done.wait();
-                    Ok(())
-                });
-                hold.unwrap();
-            })
-        })
-        .collect();
-    held.wait();
+    let held = Held::take(&app, Readers::Slow, 4);
     let page = scrape_anew(&app).await;
-    done.wait();
-    for holder in holders {
-        holder.join().unwrap();
-    }
+    held.let_go();
     let missing: Vec<_> = whole.families.keys().filter(|name| !page.families.contains_key(*name)).collect();
     assert_eq!(missing, ["panel_keys", "panel_sessions", "panel_subscribers"]);
     for family in missing {
@@ -519,21 +546,7 @@ async fn it_answers_while_every_worker_waits() {
     let key = app.external_key("admin", "read");
     scrape(&app).await;
     // All readers of the workers, so that each request makes its worker wait for one.
-    let (held, done) = (Arc::new(Barrier::new(3)), Arc::new(Barrier::new(3)));
-    let holders: Vec<_> = (0..2)
-        .map(|_| {
-            let (panel, held, done) = (Arc::clone(&app.panel), Arc::clone(&held), Arc::clone(&done));
-            std::thread::spawn(move || {
-                let hold = panel.db.read(|_| {
-                    held.wait();
-                    done.wait();
-                    Ok(())
-                });
-                hold.unwrap();
-            })
-        })
-        .collect();
-    held.wait();
+    let held = Held::take(&app, Readers::Fast, 2);
     let waiting = async {
         let began = Instant::now();
         let calls = (0..6).map(|_| app.get(SUBSCRIBERS, &key));
@@ -548,10 +561,7 @@ async fn it_answers_while_every_worker_waits() {
         (page, at_once, began.elapsed())
     };
     let ((answers, busy), (page, at_once, took)) = tokio::join!(waiting, watching);
-    done.wait();
-    for holder in holders {
-        holder.join().unwrap();
-    }
+    held.let_go();
     assert!(answers.iter().all(|answer| answer.status == 503), "the workers were not kept waiting");
     assert!(took < Duration::from_secs(4) && took < busy, "{took:?} while the workers waited {busy:?}");
     assert!(at_once < Duration::from_millis(500), "{at_once:?}");

@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{features_of, people};
+use super::{FLAGS, features_of, people};
 use crate::support::{Request, TestApp};
-
-const FLAGS: [&str; 10] = ["api", "php", "cgi", "ssl", "ssh", "cron", "spam", "catchall", "dnscontrol", "sysinfo"];
 
 #[tokio::test]
 async fn a_flag_that_is_no_boolean_is_refused_by_name_and_nothing_of_the_rest_is_done() {

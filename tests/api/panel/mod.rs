@@ -29,6 +29,18 @@ pub const RESELLERS: &str = "/api/v1/resellers";
 pub const PACKAGES: &str = "/api/v1/packages";
 pub const ME: &str = "/api/v1/auth/me";
 
+/// Every limit and every flag of the contract, written out so that one which goes missing in the code is missed here.
+pub const QUOTAS: [&str; 7] = [
+    "max_users",
+    "max_domains",
+    "max_databases",
+    "max_email_accounts",
+    "max_ftp_accounts",
+    "disk_quota_mb",
+    "bandwidth_quota_mb",
+];
+pub const FLAGS: [&str; 10] = ["api", "php", "cgi", "ssl", "ssh", "cron", "spam", "catchall", "dnscontrol", "sysinfo"];
+
 /// Two resellers with a user each, and a user of the house's.
 pub fn people(app: &TestApp) {
     app.reseller("rita");

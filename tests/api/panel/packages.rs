@@ -2,19 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{PACKAGES, USERS, people};
+use super::{FLAGS, PACKAGES, QUOTAS, USERS, people};
 use crate::support::TestApp;
-
-const QUOTAS: [&str; 7] = [
-    "max_users",
-    "max_domains",
-    "max_databases",
-    "max_email_accounts",
-    "max_ftp_accounts",
-    "disk_quota_mb",
-    "bandwidth_quota_mb",
-];
-const FLAGS: [&str; 10] = ["api", "php", "cgi", "ssl", "ssh", "cron", "spam", "catchall", "dnscontrol", "sysinfo"];
 
 #[tokio::test]
 async fn bad_values_are_refused_by_name_and_nothing_is_stored() {

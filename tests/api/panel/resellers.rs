@@ -2,19 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{ME, PACKAGES, RESELLERS, USERS, people};
+use super::{FLAGS, ME, PACKAGES, QUOTAS, RESELLERS, USERS, people};
 use crate::support::{PASSWORD, TestApp};
-
-const QUOTAS: [&str; 7] = [
-    "max_users",
-    "max_domains",
-    "max_databases",
-    "max_email_accounts",
-    "max_ftp_accounts",
-    "disk_quota_mb",
-    "bandwidth_quota_mb",
-];
-const LEVERS: [&str; 10] = ["api", "php", "cgi", "ssl", "ssh", "cron", "spam", "catchall", "dnscontrol", "sysinfo"];
 
 fn new(name: &str) -> Value {
     json!({"username": name, "email": format!("{name}@example.com"), "password": PASSWORD})
@@ -29,7 +18,7 @@ async fn bad_values_are_refused_by_name_on_each_of_the_three_routes() {
     let quotas = QUOTAS
         .iter()
         .flat_map(|name| [json!(-2), json!("5"), json!(0.5), json!(true)].map(|bad| ((*name).to_owned(), bad)));
-    let levers = LEVERS.iter().flat_map(|name| [json!("on"), json!(1)].map(|bad| (format!("can_grant_{name}"), bad)));
+    let levers = FLAGS.iter().flat_map(|name| [json!("on"), json!(1)].map(|bad| (format!("can_grant_{name}"), bad)));
     for (field, bad) in quotas.chain(levers) {
         let mut whole = new("nora");
         whole[&field] = bad.clone();
@@ -65,7 +54,7 @@ async fn every_field_is_its_own_until_null_gives_it_back_to_the_package() {
                 assert_eq!(stored[0][quota], own, "{quota}");
             }
         }
-        for lever in LEVERS.map(|lever| format!("can_grant_{lever}")) {
+        for lever in FLAGS.map(|lever| format!("can_grant_{lever}")) {
             for (own, shown) in [(json!(false), false), (json!(true), true), (json!(false), false), (json!(null), true)]
             {
                 assert_eq!(app.ask("PUT", &target, &admin, json!({lever.as_str(): own})).await.status, 200);
