@@ -1,18 +1,21 @@
 //! The operator's door: one file for each verb, over the same actions as the network's. Never: SQL, envelopes.
 
 mod admin;
+mod backup;
 mod config;
 mod definitions;
 mod healthcheck;
 mod integration;
 mod key;
 mod keyfile;
+mod migrate;
 mod nas;
 mod openapi;
 mod output;
 mod owner;
 mod package;
 mod reseller;
+mod restore;
 mod serve;
 mod service;
 mod subscriber;
@@ -63,6 +66,12 @@ enum Command {
     /// The key that seals passwords.
     #[command(subcommand)]
     Keyfile(keyfile::Command),
+    /// Copy the database to one file while it is in use, and see that the copy is whole.
+    Backup(backup::Backup),
+    /// Put a backup in the place of the database, which is kept beside it; the panel must not run.
+    Restore(restore::Restore),
+    /// Bring the database to this version's schema, as serve does at its start; an older one is backed up first.
+    Migrate,
     #[command(flatten)]
     Plain(Plain),
     #[command(flatten)]
@@ -148,6 +157,9 @@ fn run(cli: Cli) -> Outcome {
             owner::become_owner(&loaded.config.database.path)?;
             keyfile::import(&loaded.config, &file)
         }
+        Command::Backup(command) => backup::run(loaded.config, output, command),
+        Command::Restore(command) => restore::run(&loaded.config, output, &command),
+        Command::Migrate => migrate::run(&open(loaded.config)?, output),
         Command::OnApp(command) => on_app(&open(loaded.config)?, output, command),
     }
 }
@@ -184,9 +196,14 @@ pub fn carry_out(app: &App, line: &str) -> Outcome {
     let wrong = |why: String| Failure::new(why, "panel --help says what there is.");
     match Cli::try_parse_from(line.split(' ')).map_err(|error| wrong(error.to_string()))?.command {
         Command::OnApp(command) => on_app(app, Output { json: true, yes: true }, command),
-        Command::Serve | Command::Config(_) | Command::Healthcheck | Command::Keyfile(_) | Command::Plain(_) => {
-            Err(wrong("not a command on an open database".to_owned()))
-        }
+        Command::Serve
+        | Command::Config(_)
+        | Command::Healthcheck
+        | Command::Keyfile(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
+        | Command::Migrate
+        | Command::Plain(_) => Err(wrong("not a command on an open database".to_owned())),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row};
 
 use super::engine::connection;
 use super::{OpenError, ReadTx, Synchronous, WriteTx, store_error};
@@ -42,6 +42,13 @@ const SET: &str = "
 
 pub fn set_key_exported(tx: &WriteTx<'_>, at: Timestamp) -> Result<(), AppError> {
     tx.execute(SET, (KEY_EXPORTED, at.millis().to_be_bytes())).map(|_| ())
+}
+
+/// When the key was last written down somewhere else.
+pub fn key_exported_at(tx: &ReadTx<'_>) -> Result<Option<Timestamp>, AppError> {
+    let read = |row: &Row<'_>| row.get::<_, [u8; 8]>(0);
+    let found = tx.prepare(FIND)?.query_row([KEY_EXPORTED], read).optional().map_err(|e| store_error(&e))?;
+    Ok(found.map(|bytes| Timestamp(i64::from_be_bytes(bytes))))
 }
 
 pub fn insert_key_check(tx: &WriteTx<'_>, sealed: &[u8]) -> Result<(), AppError> {

@@ -5,6 +5,7 @@
 
 pub mod access_sessions;
 pub mod audit;
+pub mod backups;
 pub mod counters;
 mod engine;
 pub mod idempotency;
@@ -14,6 +15,7 @@ pub mod list_sql;
 pub mod login_attempts;
 pub mod meta;
 pub mod nas;
+mod opening;
 pub mod packages;
 #[cfg(test)]
 mod plans;
@@ -36,13 +38,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
 
+use crate::domain::backups::{Kind, NewBackup, file_name};
 use crate::domain::error::AppError;
+use crate::domain::time::Timestamp;
 
-pub use engine::connection::wal_of as wal_path;
+pub use engine::connection::{Presence, wal_of as wal_path};
+pub use engine::copies::carry::{Carried, raise_sequences};
+pub use engine::copies::make::{Made, make as make_copy};
+pub use engine::copies::rehearse::{Rehearsed, problem_of, rehearse};
+pub use engine::copies::restore::place as place_copy;
+pub use engine::copies::{CopyError, Pace, free_space, prepare_folder};
 pub use engine::migrate::File as SchemaFile;
 pub use engine::search::{fill as fill_search, needs_filling as needs_search};
 pub use engine::tally::WriterFigures;
 pub use engine::writer::QUEUE;
+
+pub use opening::OpenError;
 
 use engine::connection::OpenFile;
 use engine::writer::Writer;
@@ -66,64 +77,6 @@ impl Synchronous {
     }
 }
 
-/// Why a database cannot be opened: what is wrong, and what to do.
-#[derive(Debug)]
-pub enum OpenError {
-    Folder { folder: PathBuf, cause: String },
-    File { path: PathBuf, cause: String },
-    NetworkFileSystem { path: PathBuf, name: &'static str },
-    NotOurs { path: PathBuf },
-    NewerSchema { found: i64, known: i64 },
-    Migration { from: i64, to: i64, cause: String },
-    Engine(String),
-}
-
-impl From<rusqlite::Error> for OpenError {
-    fn from(error: rusqlite::Error) -> Self {
-        OpenError::Engine(error.to_string())
-    }
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OpenError::Folder { folder, cause } => {
-                write!(f, "The folder {} cannot be used: {cause}.\nCreate it, or set database.path.", folder.display())
-            }
-            OpenError::File { path, cause } => {
-                write!(
-                    f,
-                    "The database {} cannot be opened: {cause}.\nCheck its owner and rights, or set database.path.",
-                    path.display()
-                )
-            }
-            OpenError::NetworkFileSystem { path, name } => write!(
-                f,
-                "The database {} is on a network file system ({name}), where its locks cannot be trusted.\nSet database.path to a local disk.",
-                path.display()
-            ),
-            OpenError::NotOurs { path } => write!(
-                f,
-                "The file {} is a database of another program, or none at all; it was left as it is.\nMove it away, or set database.path to another place.",
-                path.display()
-            ),
-            OpenError::NewerSchema { found, known } => write!(
-                f,
-                "The database was written by a newer panel (schema {found}; this one knows up to {known}).\nInstall that version, or restore a backup made before the upgrade."
-            ),
-            OpenError::Migration { from, to, cause } => write!(
-                f,
-                "The database could not be brought from schema {from} to {to}: {cause}.\nIt is unchanged: the version that wrote it still opens it."
-            ),
-            OpenError::Engine(cause) => {
-                write!(f, "The database cannot be used: {cause}.\nIf the file is damaged, restore a backup.")
-            }
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}
-
 /// How a database is opened.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -135,6 +88,16 @@ pub struct Options {
     pub slow_readers: u32,
     /// Writes that may wait.
     pub queue: usize,
+    /// Where an older database is copied to before it is brought to the current schema, and the time it is.
+    pub backup_to: Option<(PathBuf, Timestamp)>,
+}
+
+/// An older database was brought to the current schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrated {
+    pub from: i64,
+    pub to: i64,
+    pub backup: Option<NewBackup>,
 }
 
 type Pool = r2d2::Pool<SqliteConnectionManager>;
@@ -146,6 +109,7 @@ pub struct Db {
     writer: Writer,
     file: OpenFile,
     failing: AtomicBool,
+    migrated: Option<Migrated>,
 }
 
 impl fmt::Debug for Db {
@@ -163,13 +127,27 @@ impl Db {
         connection::prepare_file(path)?;
         migrate::refuse_foreign_file(path)?;
         let mut first = connection::open(path, options.synchronous)?;
-        migrate::run(&mut first, SchemaFile::Main)?;
+        let migrated = match migrate::is_older(&first, SchemaFile::Main)? {
+            Some(from) => Some(back_up_before(from, options)?),
+            None => None,
+        };
+        migrate::run(&mut first, SchemaFile::Main).inspect_err(|_| {
+            // Nothing was changed; a service that is started again and again must not fill the disk with copies.
+            if let Some(backup) = migrated.as_ref().and_then(|migrated| migrated.backup.as_ref()) {
+                drop(std::fs::remove_file(&backup.path));
+            }
+        })?;
         connection::keep_to_owner(path)?;
         drop(opening);
         let writer = Writer::start(path, options.synchronous, options.queue)?;
         let fast = connection::readers(path, options.fast_readers)?;
         let slow = connection::readers(path, options.slow_readers)?;
-        Ok(Self { fast, slow, writer, file: OpenFile::of(path)?, failing: AtomicBool::new(false) })
+        Ok(Self { fast, slow, writer, file: OpenFile::of(path)?, failing: AtomicBool::new(false), migrated })
+    }
+
+    /// What opening it changed.
+    pub fn migrated(&self) -> Option<&Migrated> {
+        self.migrated.as_ref()
     }
 
     /// Reads from one snapshot. For what costs microseconds: it runs on the caller's thread.
@@ -246,6 +224,19 @@ impl Db {
         }
         outcome
     }
+}
+
+fn back_up_before(from: i64, options: &Options) -> Result<Migrated, OpenError> {
+    let to = SchemaFile::Main.version();
+    let Some((folder, now)) = &options.backup_to else { return Ok(Migrated { from, to, backup: None }) };
+    let stem = options.path.file_stem().unwrap_or_default().to_string_lossy();
+    let target = folder.join(file_name(&stem, Kind::Migration, *now));
+    let target = std::path::absolute(&target).unwrap_or(target);
+    let made = prepare_folder(folder)
+        // Nobody waits but the one who starts it.
+        .and_then(|()| make_copy(&options.path, &target, *now, &mut Pace::new(u64::MAX)))
+        .map_err(|cause| OpenError::BackupFirst { from, to, cause: Box::new(cause) })?;
+    Ok(Migrated { from, to, backup: Some(backups::of_copy(Kind::Migration, &target, &made)) })
 }
 
 fn lost() -> AppError {
