@@ -9,6 +9,7 @@ pub mod backups;
 pub mod cli;
 pub mod config;
 pub mod crypto;
+pub mod doctor;
 pub mod domain;
 pub mod health;
 pub mod http;

@@ -19,11 +19,7 @@ pub fn run(config: &Config) -> Outcome {
     let Some(listen) = settings.listen.first() else {
         return Err(Failure::new("server.listen is empty", "Set it to an address."));
     };
-    let answer = match listen {
-        Listen::Tcp(address) => ask_tcp(reachable(*address)),
-        Listen::Unix(path) => ask_unix(path),
-    };
-    let why = match answer {
+    let why = match ask_at(listen) {
         Ok(text) if text.starts_with("HTTP/1.1 200") => {
             say("healthy");
             return Ok(());
@@ -32,6 +28,26 @@ pub fn run(config: &Config) -> Outcome {
         Err(error) => format!("no server answers at {listen}: {error}"),
     };
     Err(Failure::new(why, "Look at its log (journalctl -u panel), or start it: panel serve"))
+}
+
+/// The version of the server that runs with these settings, or why it does not answer.
+pub fn version(config: &Config) -> Result<String, String> {
+    let listen = config.server.listen.first().ok_or("server.listen is empty")?;
+    let text = ask_at(listen).map_err(|error| format!("no server answers at {listen}: {error}"))?;
+    if !text.starts_with("HTTP/1.1 200") {
+        return Err(format!("the server at {listen} answers {}", text.lines().next().unwrap_or("nothing")));
+    }
+    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    let version = body.pointer("/data/version").and_then(serde_json::Value::as_str);
+    version.map(str::to_owned).ok_or_else(|| format!("what answers at {listen} is not a panel"))
+}
+
+fn ask_at(listen: &Listen) -> std::io::Result<String> {
+    match listen {
+        Listen::Tcp(address) => ask_tcp(reachable(*address)),
+        Listen::Unix(path) => ask_unix(path),
+    }
 }
 
 /// Where a server that listens everywhere can be reached.

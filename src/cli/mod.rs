@@ -4,6 +4,7 @@ mod admin;
 mod backup;
 mod config;
 mod definitions;
+mod doctor;
 mod healthcheck;
 mod integration;
 mod key;
@@ -70,6 +71,8 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup in the place of the database, which is kept beside it; the panel must not run.
     Restore(restore::Restore),
+    /// Look for what is wrong with this installation; each finding comes with what mends it. Exit 1 when a check fails.
+    Doctor(doctor::Doctor),
     /// Bring the database to this version's schema, as serve does at its start; an older one is backed up first.
     Migrate,
     #[command(flatten)]
@@ -144,7 +147,11 @@ fn run(cli: Cli) -> Outcome {
     if let Command::Plain(command) = cli.command {
         return plain(output, &command);
     }
-    let loaded = crate::config::load(cli.config.as_deref()).map_err(|error| Failure::sentences(&error.to_string()))?;
+    let loaded = match (crate::config::load(cli.config.as_deref()), &cli.command) {
+        (Ok(loaded), _) => loaded,
+        (Err(error), Command::Doctor(_)) => return doctor::refused(output, &error.to_string()),
+        (Err(error), _) => return Err(Failure::sentences(&error.to_string())),
+    };
     match cli.command {
         Command::Plain(command) => plain(output, &command),
         Command::Serve => serve::run(loaded.config),
@@ -159,6 +166,7 @@ fn run(cli: Cli) -> Outcome {
         }
         Command::Backup(command) => backup::run(loaded.config, output, command),
         Command::Restore(command) => restore::run(&loaded.config, output, &command),
+        Command::Doctor(command) => doctor::run(&loaded, output, &command),
         Command::Migrate => migrate::run(&open(loaded.config)?, output),
         Command::OnApp(command) => on_app(&open(loaded.config)?, output, command),
     }
@@ -202,6 +210,7 @@ pub fn carry_out(app: &App, line: &str) -> Outcome {
         | Command::Keyfile(_)
         | Command::Backup(_)
         | Command::Restore(_)
+        | Command::Doctor(_)
         | Command::Migrate
         | Command::Plain(_) => Err(wrong("not a command on an open database".to_owned())),
     }

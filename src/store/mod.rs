@@ -25,6 +25,7 @@ pub mod resellers;
 pub mod services;
 pub mod sessions;
 pub mod setup_links;
+pub mod soundness;
 pub mod subscribers;
 pub mod transactions;
 pub mod users;
@@ -42,17 +43,17 @@ use crate::domain::backups::{Kind, NewBackup, file_name};
 use crate::domain::error::AppError;
 use crate::domain::time::Timestamp;
 
-pub use engine::connection::{Presence, wal_of as wal_path};
+pub use engine::connection::{Presence, refuse_network_file_system, wal_of as wal_path};
 pub use engine::copies::carry::{Carried, raise_sequences};
 pub use engine::copies::make::{Made, make as make_copy};
-pub use engine::copies::rehearse::{Rehearsed, problem_of, rehearse};
+pub use engine::copies::rehearse::{Rehearsed, rehearse};
 pub use engine::copies::restore::place as place_copy;
-pub use engine::copies::{CopyError, Pace, free_space, prepare_folder};
+pub use engine::copies::{CopyError, Pace, free_inodes, free_space, prepare_folder, seal_of};
+pub use engine::look::Look;
 pub use engine::migrate::File as SchemaFile;
 pub use engine::search::{fill as fill_search, needs_filling as needs_search};
 pub use engine::tally::WriterFigures;
 pub use engine::writer::QUEUE;
-
 pub use opening::OpenError;
 
 use engine::connection::OpenFile;
@@ -122,7 +123,7 @@ impl Db {
     /// Opens the file, creates or migrates its schema, and starts the writer.
     pub fn open(options: &Options) -> Result<Self, OpenError> {
         let path = &options.path;
-        connection::refuse_network_file_system(path)?;
+        refuse_network_file_system(path)?;
         let opening = connection::lock_folder(path)?;
         connection::prepare_file(path)?;
         migrate::refuse_foreign_file(path)?;

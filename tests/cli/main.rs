@@ -17,6 +17,7 @@ mod server;
 mod backup;
 mod config;
 mod definitions;
+mod doctor;
 mod exit_codes;
 mod healthcheck;
 mod keyfile;

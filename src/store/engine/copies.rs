@@ -143,6 +143,17 @@ impl<'s> Pace<'s> {
     }
 }
 
+/// What a backup says of itself, if not a byte of it has changed.
+pub fn seal_of(backup: &Path, pace: &mut Pace<'_>) -> Result<seal::Seal, CopyError> {
+    seal::open(backup, &mut io::sink(), pace).map(|(seal, _)| seal)
+}
+
+/// Inodes that may still be made where the folder is; `None`: its file system does not count them.
+pub fn free_inodes(folder: &Path) -> io::Result<Option<u64>> {
+    let stat = statvfs(folder)?;
+    Ok(Some(stat.f_favail).filter(|_| stat.f_files > 0))
+}
+
 /// Makes a folder for backups where there is none, for its owner only.
 pub fn prepare_folder(folder: &Path) -> Result<(), CopyError> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(CopyError::file(folder, "made"))

@@ -143,7 +143,7 @@ pub fn refuse_foreign_file(path: &Path) -> Result<(), OpenError> {
 }
 
 /// The schema version of a database of ours; `None`: an empty file.
-fn version(connection: &Connection) -> Result<Option<i64>, OpenError> {
+pub fn version(connection: &Connection) -> Result<Option<i64>, OpenError> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
         return Ok(None);

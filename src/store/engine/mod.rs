@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub mod copies;
+pub mod look;
 pub mod migrate;
 pub mod search;
 pub mod tally;

@@ -39,9 +39,11 @@ pub fn rehearse(backup: &Path, place: &Path, pace: &mut Pace<'_>) -> Result<Rehe
 fn examine(backup: &Path, scratch: &Path, seal: &Seal) -> Result<Option<Vec<u8>>, CopyError> {
     let engine = CopyError::engine(backup);
     let mut copy = connection::open(scratch, Synchronous::Normal).map_err(&engine)?;
-    let problem = problem_of(&copy).map_err(&engine)?;
-    if let Some(problem) = problem {
-        return Err(CopyError::damaged(backup, problem));
+    if let Some(damage) = damage_of(&copy).map_err(&engine)? {
+        return Err(CopyError::damaged(backup, damage));
+    }
+    if let Some(table) = orphan_of(&copy).map_err(&engine)? {
+        return Err(CopyError::damaged(backup, format!("a row of {table} refers to one that is not there")));
     }
     let rows = count_rows(&copy).map_err(&engine)?;
     if let Some((table, counted)) = rows.iter().find(|row| !seal.rows.contains(row)) {
@@ -64,12 +66,13 @@ fn examine(backup: &Path, scratch: &Path, seal: &Seal) -> Result<Option<Vec<u8>>
     Ok(check)
 }
 
-/// What the engine finds wrong with a database, if anything: pages, indexes, constraints, references.
-pub fn problem_of(connection: &Connection) -> rusqlite::Result<Option<String>> {
+/// What the engine finds wrong with a database, if anything: pages, indexes, constraints.
+pub fn damage_of(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if verdict != "ok" {
-        return Ok(Some(verdict));
-    }
-    let orphan = connection.query_row("PRAGMA foreign_key_check", [], |row| row.get::<_, String>(0)).optional()?;
-    Ok(orphan.map(|table| format!("a row of {table} refers to one that is not there")))
+    Ok(Some(verdict).filter(|verdict| verdict != "ok"))
+}
+
+/// The table of a row that refers to one that is not there.
+pub fn orphan_of(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    connection.query_row("PRAGMA foreign_key_check", [], |row| row.get(0)).optional()
 }
