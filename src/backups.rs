@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::actions;
 use crate::app::{App, AppOpenError};
 use crate::config::Config;
-use crate::domain::backups::{Kind, NewBackup, file_name, superseded};
+use crate::domain::backups::{Kind, NewBackup, file_name, on_their_way, superseded};
 use crate::domain::error::AppError;
 use crate::domain::policy::Permit;
 use crate::store::{self, CopyError, Pace, Rehearsed};
@@ -124,12 +124,10 @@ pub fn verify(app: &App, permit: &Permit, backup: &Path, pace: &mut Pace<'_>) ->
 /// Deletes the files of backups by the clock that newer ones have taken the place of, and gives their paths.
 pub fn prune(app: &App, permit: &Permit) -> Result<Vec<String>, BackupError> {
     let folder = app.config.backup_folder();
-    let unreadable = |cause| CopyError::File { path: folder.clone(), what: "read", cause };
-    let entries = std::fs::read_dir(&folder).map_err(unreadable)?;
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    let stem = stem_of(&app.config.database.path);
     let keep = usize::try_from(app.config.backup.keep).unwrap_or(usize::MAX);
     let mut deleted = Vec::new();
-    for name in superseded(&stem_of(&app.config.database.path), names, keep) {
+    for name in superseded(&stem, names_in(&folder)?, keep) {
         let path = folder.join(name);
         std::fs::remove_file(&path).map_err(|cause| CopyError::File { path: path.clone(), what: "deleted", cause })?;
         let path = std::path::absolute(&path).unwrap_or(path);
@@ -140,6 +138,26 @@ pub fn prune(app: &App, permit: &Permit) -> Result<Vec<String>, BackupError> {
         app.db.write_blocking(move |tx| actions::backups::note_deleted(tx, &permit, &paths, now))?;
     }
     Ok(deleted)
+}
+
+/// Removes what a backup by the clock left when it was cut short, where it was made and where it was rehearsed.
+pub fn sweep(config: &Config) -> Result<(), BackupError> {
+    let stem = stem_of(&config.database.path);
+    for folder in [config.backup_folder(), config.database_folder()] {
+        if !folder.is_dir() {
+            continue;
+        }
+        for name in on_their_way(&stem, names_in(&folder)?) {
+            store::Part::sweep(&folder.join(name));
+        }
+    }
+    Ok(())
+}
+
+fn names_in(folder: &Path) -> Result<Vec<String>, CopyError> {
+    let unreadable = |cause| CopyError::File { path: folder.to_owned(), what: "read", cause };
+    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
 }
 
 fn stem_of(database: &Path) -> String {

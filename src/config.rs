@@ -202,6 +202,14 @@ impl Server {
 }
 
 impl Config {
+    /// Where the database is.
+    pub fn database_folder(&self) -> PathBuf {
+        match self.database.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
+
     /// Where backups are put that are not given a place.
     pub fn backup_folder(&self) -> PathBuf {
         self.database.path.parent().unwrap_or(Path::new("")).join(&self.backup.folder)

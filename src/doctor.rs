@@ -81,12 +81,8 @@ pub struct Patient<'a> {
 
 impl<'a> Patient<'a> {
     pub fn new(config: &'a Config, now: Timestamp, quick: bool, server: Result<String, String>) -> Self {
-        let path = &config.database.path;
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        Self { config, now, quick, server, look: Look::at(path), folder }
+        let look = Look::at(&config.database.path);
+        Self { config, now, quick, server, look, folder: config.database_folder() }
     }
 
     /// Asks an open database of the current schema.

@@ -132,12 +132,10 @@ pub fn leftovers(patient: &Patient<'_>) -> Said {
     let path = &patient.config.database.path;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let (replaced, part) = (format!("{stem}-replaced-"), ".part");
-    let entries = match fs::read_dir(&patient.folder) {
-        Ok(entries) => entries,
-        Err(error) => return unreadable(&patient.folder, &error),
-    };
+    let folders = [patient.folder.clone(), patient.config.backup_folder()];
     let (mut count, mut bytes) = (0_u32, 0_u64);
-    for entry in entries.flatten() {
+    // What cannot be read is what other checks are about.
+    for entry in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with(&replaced) || (name.starts_with('.') && name.ends_with(part)) {
             count += 1;
@@ -149,8 +147,9 @@ pub fn leftovers(patient: &Patient<'_>) -> Said {
         count => warning(
             format!("{count} files of earlier restores or interrupted backups take {}", size(bytes)),
             format!(
-                "Delete them when nobody needs them: ls -la {0}/{replaced}* {0}/.*{part}",
-                patient.folder.display()
+                "Delete them when nobody needs them: ls -la {0}/{replaced}* {0}/.*{part} {1}/.*{part}",
+                patient.folder.display(),
+                patient.config.backup_folder().display()
             ),
         ),
     }

@@ -70,7 +70,20 @@ fn prefix(stem: &str, kind: Kind) -> String {
 
 /// Of the names in a folder those of scheduled backups that newer ones have taken the place of.
 pub fn superseded(stem: &str, mut names: Vec<String>, keep: usize) -> Vec<String> {
-    let prefix = prefix(stem, Kind::Scheduled);
+    names.retain(|name| is_scheduled(stem, name));
+    names.sort_unstable_by(|one, other| other.cmp(one));
+    names.split_off(names.len().min(keep))
+}
+
+/// Of the names in a folder those that a scheduled backup has on its way, or left there when it was cut short.
+pub fn on_their_way(stem: &str, mut names: Vec<String>) -> Vec<String> {
+    let of_part = |name: &str| name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".part")).map(str::to_owned);
+    names.retain(|name| of_part(name).is_some_and(|name| is_scheduled(stem, &name)));
+    names
+}
+
+/// Somebody else's file must not go because its name begins alike.
+fn is_scheduled(stem: &str, name: &str) -> bool {
     let is_stamp = |text: &str| {
         text.len() == 16
             && text.bytes().enumerate().all(|(place, byte)| match place {
@@ -79,10 +92,7 @@ pub fn superseded(stem: &str, mut names: Vec<String>, keep: usize) -> Vec<String
                 _ => byte.is_ascii_digit(),
             })
     };
-    // Somebody else's file must not go because its name begins alike.
-    names.retain(|name| name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".db")).is_some_and(is_stamp));
-    names.sort_unstable_by(|one, other| other.cmp(one));
-    names.split_off(names.len().min(keep))
+    name.strip_prefix(&prefix(stem, Kind::Scheduled)).and_then(|rest| rest.strip_suffix(".db")).is_some_and(is_stamp)
 }
 
 /// The last instant at or before `now` at which a daily backup was due, by the clock of a zone.
@@ -124,6 +134,7 @@ mod tests {
             superseded("panel", all(), 1),
             ["panel-scheduled-20260102T033000Z.db", "panel-scheduled-20260101T033000Z.db"]
         );
+        assert_eq!(on_their_way("panel", all()), [".panel-scheduled-20250101T033000Z.db.part"]);
         let made = file_name("panel", Kind::Scheduled, at("2026-11-22T03:30:00Z"));
         assert_eq!(superseded("panel", vec![made.clone()], 0), [made]);
     }

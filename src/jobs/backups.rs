@@ -48,6 +48,7 @@ fn back_up_if_due(app: &App, slot: Timestamp, stopped: &Receiver<()>) -> Result<
         return Ok(());
     }
     let (permit, mut pace) = (policy::system(), Pace::until(stopped, pace_of(&app.config)));
+    backups::sweep(&app.config)?;
     let new = backups::make(app, &permit, Kind::Scheduled, None, &mut pace)?;
     backups::verify(app, &permit, Path::new(&new.path), &mut pace)?;
     let deleted = backups::prune(app, &permit)?;

@@ -48,7 +48,7 @@ pub use engine::copies::carry::{Carried, raise_sequences};
 pub use engine::copies::make::{Made, make as make_copy};
 pub use engine::copies::rehearse::{Rehearsed, rehearse};
 pub use engine::copies::restore::place as place_copy;
-pub use engine::copies::{CopyError, Pace, free_inodes, free_space, prepare_folder, seal_of};
+pub use engine::copies::{CopyError, Pace, Part, free_inodes, free_space, prepare_folder, seal_of};
 pub use engine::look::Look;
 pub use engine::migrate::File as SchemaFile;
 pub use engine::search::{fill as fill_search, needs_filling as needs_search};

@@ -31,6 +31,10 @@ async fn every_day_one_is_made_and_verified_and_only_the_newest_are_kept() {
     let app = plan.spawn().await;
     assert_eq!(health(&app).await["last_verified_backup_age"], Value::Null);
     let mut expected: Vec<String> = Vec::new();
+    // What a backup left that was cut short.
+    fs::create_dir(folder(&app)).unwrap();
+    let left = folder(&app).join(".panel-scheduled-20260501T033000Z.db.part");
+    fs::write(&left, "half").unwrap();
     for day in 12..16 {
         app.move_to(&format!("2026-05-{day}T03:31:00Z"));
         expected.push(format!("panel-scheduled-202605{day}T033100Z.db"));
@@ -45,6 +49,7 @@ async fn every_day_one_is_made_and_verified_and_only_the_newest_are_kept() {
     app.move_to("2026-05-15T05:31:00Z");
     assert_eq!(health(&app).await["last_verified_backup_age"], 7200);
     assert_eq!(names(&app), expected, "one a day");
+    assert!(!left.exists());
 }
 
 #[tokio::test]

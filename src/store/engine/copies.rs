@@ -226,6 +226,15 @@ impl Part {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Removes what an interrupted run left; what somebody is at work on stays.
+    pub fn sweep(path: &Path) {
+        if let Ok(file) = File::open(path)
+            && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        {
+            remove(path);
+        }
+    }
 }
 
 impl Drop for Part {
