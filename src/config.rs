@@ -2,13 +2,14 @@
 
 mod error;
 mod load;
+mod reload;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
 pub use load::{Loaded, Origin, Setting, load, load_from};
+pub use reload::Reloaded;
 pub use values::{ClientIpHeader, Currency, Listen, LogFormat, LogLevel, PublicUrl, Synchronous};
 
 use values::{between, maybe, one, several};
@@ -162,6 +164,11 @@ impl Server {
             Some(address) => format!("{scheme}://{address}"),
             None => format!("{scheme}://localhost"),
         }
+    }
+
+    /// Certificate and key, where TLS is spoken.
+    pub fn tls_files(&self) -> Option<(&Path, &Path)> {
+        self.tls_cert.as_deref().zip(self.tls_key.as_deref())
     }
 
     /// Worker threads, at least 1: `workers`, or the number of cores when that is 0.

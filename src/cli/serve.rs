@@ -31,7 +31,7 @@ pub fn run(config: Config) -> Outcome {
     let logs = RequestLogs::open(&logs_path).map_err(|error| Failure::sentences(&error.to_string()))?;
     let (app, logs, uses) = (Arc::new(app), Arc::new(logs), Arc::new(LastUses::default()));
     offer_setup(&app)?;
-    let limits = Arc::new(KeyLimits::new(app.config.limits.per_key_per_minute));
+    let limits = Arc::new(KeyLimits::new(app.config().limits.per_key_per_minute));
     limits.restore(app.db.read(store::key_usage::list)?);
     let on =
         On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };

@@ -66,8 +66,8 @@ pub fn start(state: Data<State>) -> io::Result<Serving> {
     // First: whoever has this address is perhaps another panel, whose Unix socket must not be taken from it.
     let bound_metrics = metrics::bind(&state)?;
     let forgetful = state.clone();
-    let settings = &state.app.config.server;
-    let (workers, listens) = (settings.workers(), settings.listen.clone());
+    let settings = state.app.config().server.clone();
+    let (workers, listens) = (settings.workers(), settings.listen);
     let mut server = HttpServer::new(move || App::new().app_data(state.clone()).default_service(web::to(door::serve)))
         .workers(workers)
         .on_connect(note_peer)

@@ -106,7 +106,8 @@ fn is_secure(request: &HttpRequest, settings: &Server) -> bool {
 }
 
 fn address(request: &HttpRequest, state: &State) -> Option<std::net::IpAddr> {
-    let settings = &state.app.config.server;
+    let config = state.app.config();
+    let settings = &config.server;
     let header = match settings.client_ip_header {
         ClientIpHeader::XForwardedFor => ForwardingHeader::XForwardedFor,
         ClientIpHeader::Forwarded => ForwardingHeader::Forwarded,
