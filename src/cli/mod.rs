@@ -138,7 +138,7 @@ fn run(cli: Cli) -> Outcome {
     let loaded = crate::config::load(cli.config.as_deref()).map_err(|error| Failure::sentences(&error.to_string()))?;
     match cli.command {
         Command::Plain(command) => plain(output, &command),
-        Command::Serve => serve::run(loaded.config),
+        Command::Serve => serve::run(loaded.config, cli.config),
         Command::Config(command) => config::run(output, &loaded.settings, &command),
         Command::Healthcheck => healthcheck::run(&loaded.config),
         Command::Keyfile(keyfile::Command::Export { passphrase_stdin }) => {

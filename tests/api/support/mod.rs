@@ -267,7 +267,7 @@ fn serve(config: Config, clock: Clock, with_jobs: bool, ready: &Sender<Started>,
     let panel = Arc::clone(&app);
     let state = Data::new(State::new(app, logs, &uses, limits).unwrap());
     actix_web::rt::System::new().block_on(async {
-        let serving = http::start(state.clone()).unwrap();
+        let serving = http::start(state.clone(), None).unwrap();
         let (handle, metrics) = (serving.handle(), serving.metrics);
         let Some(Listen::Tcp(address)) = serving.addresses.first().cloned() else { panic!("no TCP address") };
         actix_web::rt::spawn(async move {
