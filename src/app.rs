@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::{ArcSwap, Guard};
 use chrono_tz::Tz;
 
 use crate::actions;
@@ -94,7 +95,7 @@ impl From<AppError> for AppOpenError {
 
 #[derive(Debug)]
 pub struct App {
-    pub config: Config,
+    config: ArcSwap<Config>,
     pub db: Db,
     pub sealer: Sealer,
     pub signer: Signer,
@@ -133,7 +134,25 @@ impl App {
             let (uid, now) = (random::uid()?, clock.now());
             db.write_blocking(move |tx| actions::bootstrap::run(tx, uid, now))?;
         }
-        Ok(Self { config, db, sealer, signer, hasher: Hasher::start(), clock, _presence: presence })
+        Ok(Self {
+            config: ArcSwap::from_pointee(config),
+            db,
+            sealer,
+            signer,
+            hasher: Hasher::start(),
+            clock,
+            _presence: presence,
+        })
+    }
+
+    /// The settings in force. They can be others a moment later: what belongs together is read from one of these.
+    pub fn config(&self) -> Guard<Arc<Config>> {
+        self.config.load()
+    }
+
+    /// Only with settings that may change while running: see [`Config::reloaded`].
+    pub fn set_config(&self, config: Config) {
+        self.config.store(Arc::new(config));
     }
 
     pub fn now(&self) -> Timestamp {
@@ -141,7 +160,7 @@ impl App {
     }
 
     pub fn zone(&self) -> Tz {
-        self.config.locale.time_zone
+        self.config().locale.time_zone
     }
 
     pub fn today(&self) -> Date {

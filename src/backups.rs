@@ -94,13 +94,13 @@ pub fn make(
     let target = match target {
         Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
         None => {
-            let folder = app.config.backup_folder();
+            let folder = app.config().backup_folder();
             store::prepare_folder(&folder)?;
-            let name = file_name(&stem_of(&app.config.database.path), kind, now);
+            let name = file_name(&stem_of(&app.config().database.path), kind, now);
             std::path::absolute(folder.join(&name)).unwrap_or_else(|_| folder.join(name))
         }
     };
-    let made = store::make_copy(&app.config.database.path, &target, now, pace)?;
+    let made = store::make_copy(&app.config().database.path, &target, now, pace)?;
     let new = store::backups::of_copy(kind, &target, &made);
     let (note, permit) = (new.clone(), permit.clone());
     app.db.write_blocking(move |tx| actions::backups::note_made(tx, &permit, &note, now))?;
@@ -115,7 +115,7 @@ pub fn rehearse(config: &Config, backup: &Path, pace: &mut Pace<'_>) -> Result<R
 
 /// Rehearses a backup and notes that it is whole, where this database knows it.
 pub fn verify(app: &App, permit: &Permit, backup: &Path, pace: &mut Pace<'_>) -> Result<Rehearsed, BackupError> {
-    let rehearsed = rehearse(&app.config, backup, pace)?;
+    let rehearsed = rehearse(&app.config(), backup, pace)?;
     let (permit, sha256, now) = (permit.clone(), rehearsed.sha256, app.now());
     app.db.write_blocking(move |tx| actions::backups::note_verified(tx, &permit, &sha256, now))?;
     Ok(rehearsed)
@@ -123,9 +123,9 @@ pub fn verify(app: &App, permit: &Permit, backup: &Path, pace: &mut Pace<'_>) ->
 
 /// Deletes the files of backups by the clock that newer ones have taken the place of, and gives their paths.
 pub fn prune(app: &App, permit: &Permit) -> Result<Vec<String>, BackupError> {
-    let folder = app.config.backup_folder();
-    let stem = stem_of(&app.config.database.path);
-    let keep = usize::try_from(app.config.backup.keep).unwrap_or(usize::MAX);
+    let folder = app.config().backup_folder();
+    let stem = stem_of(&app.config().database.path);
+    let keep = usize::try_from(app.config().backup.keep).unwrap_or(usize::MAX);
     let mut deleted = Vec::new();
     for name in superseded(&stem, names_in(&folder)?, keep) {
         let path = folder.join(name);

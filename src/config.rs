@@ -3,6 +3,7 @@
 mod error;
 mod load;
 mod reading;
+mod reload;
 mod values;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
 pub use load::{Loaded, Origin, Setting, load, load_from};
+pub use reload::Reloaded;
 pub use values::{ClientIpHeader, Currency, Listen, LogFormat, LogLevel, PublicUrl, Synchronous, TimeOfDay};
 
 use reading::{between, maybe, one, several};
@@ -182,6 +184,11 @@ impl Server {
             Some(address) => format!("{scheme}://{address}"),
             None => format!("{scheme}://localhost"),
         }
+    }
+
+    /// Certificate and key, where TLS is spoken.
+    pub fn tls_files(&self) -> Option<(&Path, &Path)> {
+        self.tls_cert.as_deref().zip(self.tls_key.as_deref())
     }
 
     /// Worker threads, at least 1: `workers`, or the number of cores when that is 0.

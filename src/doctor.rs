@@ -142,6 +142,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("server", settings::server),
     ("server-version", settings::server_version),
     ("listen", settings::listen),
+    ("tls-files", settings::tls_files),
+    ("tls-expiry", settings::tls_expiry),
     ("metrics-listen", settings::metrics_listen),
     ("trusted-proxies", settings::trusted_proxies),
     ("login-limits", settings::login_limits),

@@ -1,7 +1,7 @@
 //! `panel`: the control panel of a small ISP in one binary and one SQLite file. The rooms, in reading order:
 //! `domain` (what the business is), `store` (the database), `crypto` (what needs a secret), `actions` (what somebody can
 //! do), `http` (the network's door), `cli` (the operator's door), `jobs` (what runs by the clock), `integrations` (what is
-//! written out for other systems), `metrics` (what monitoring is told), `config` (settings).
+//! written out for other systems), `metrics` (what monitoring is told), `tls` (the certificate), `config` (settings).
 
 pub mod actions;
 pub mod app;
@@ -18,3 +18,4 @@ pub mod jobs;
 pub mod limits;
 pub mod metrics;
 pub mod store;
+pub mod tls;

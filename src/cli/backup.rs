@@ -66,7 +66,7 @@ pub fn run(config: Config, output: Output, backup: Backup) -> Outcome {
 
 fn make(app: &App, output: Output, file: Option<&Path>, verified: bool) -> Outcome {
     let permit = operator();
-    let mut pace = Pace::new(pace_of(&app.config));
+    let mut pace = Pace::new(pace_of(&app.config()));
     let new = backups::make(app, &permit, Kind::Manual, file, &mut pace)?;
     if app.db.read(store::meta::key_exported_at)?.is_none() {
         say("The key file is not in it, and was never exported: keep it elsewhere too (panel keyfile export).");

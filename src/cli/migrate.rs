@@ -10,7 +10,7 @@ use crate::store::{self, SchemaFile};
 
 pub fn run(app: &App, output: Output) -> Outcome {
     // The other file has its own steps, and nobody waits for them here.
-    let logs = RequestLogs::open(&store::logs_path(&app.config.database.path));
+    let logs = RequestLogs::open(&store::logs_path(&app.config().database.path));
     drop(logs.map_err(|error| AppError::Unavailable(error.to_string()))?);
     let current = SchemaFile::Main.version();
     let migrated = app.db.migrated();

@@ -154,7 +154,7 @@ fn run(cli: Cli) -> Outcome {
     };
     match cli.command {
         Command::Plain(command) => plain(output, &command),
-        Command::Serve => serve::run(loaded.config),
+        Command::Serve => serve::run(loaded.config, cli.config),
         Command::Config(command) => config::run(output, &loaded.settings, &command),
         Command::Healthcheck => healthcheck::run(&loaded.config),
         Command::Keyfile(keyfile::Command::Export { passphrase_stdin }) => {

@@ -1,54 +1,69 @@
 //! `panel serve`: opens everything, tells systemd when it is ready, and stops in order.
 
+mod reload;
+
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use actix_web::web::Data;
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 use super::admin::make_link;
 use super::output::{Failure, Outcome, say};
 use super::owner;
 use crate::actions::{self, bootstrap};
 use crate::app::{App, Clock, LastUses};
-use crate::config::{Config, Listen, Log, LogFormat};
+use crate::config::{Config, Log, LogFormat, LogLevel, Server};
 use crate::domain::policy;
 use crate::http::{self, State};
 use crate::jobs::{Jobs, On};
 use crate::limits::KeyLimits;
 use crate::store::{self, request_logs::RequestLogs};
+use crate::tls::{self, Certificates, Identity};
 
-pub fn run(config: Config) -> Outcome {
-    if config.server.tls_cert.is_some() {
-        let why = "server.tls_cert and server.tls_key are set, but this version does not speak TLS itself";
-        return Err(Failure::new(why, "Remove both and put a reverse proxy in front (server.trusted_proxies)."));
-    }
+use reload::Reload;
+
+/// `named` is the file of `--config`, which a reload reads again.
+pub fn run(config: Config, named: Option<PathBuf>) -> Outcome {
     owner::become_owner(&config.database.path)?;
-    start_logging(&config.log);
+    let set_level = start_logging(&config.log);
+    let certificates = read_certificates(&config.server)?;
     let logs_path = store::logs_path(&config.database.path);
     let app = App::open(config, Clock::default()).map_err(|error| Failure::sentences(&error.to_string()))?;
     let logs = RequestLogs::open(&logs_path).map_err(|error| Failure::sentences(&error.to_string()))?;
     let (app, logs, uses) = (Arc::new(app), Arc::new(logs), Arc::new(LastUses::default()));
     offer_setup(&app)?;
-    let limits = Arc::new(KeyLimits::new(app.config.limits.per_key_per_minute));
+    let limits = Arc::new(KeyLimits::new(app.config().limits.per_key_per_minute));
     limits.restore(app.db.read(store::key_usage::list)?);
     let on =
         On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
     let failed = |error: std::io::Error| Failure::sentences(&error.to_string());
     let jobs = Jobs::start(on).map_err(failed)?;
     let state = Data::new(State::new(app, logs, &uses, limits).map_err(failed)?);
-    let served = actix_web::rt::System::new().block_on(serve(state.clone()));
+    let reload = Reload { state: state.clone(), named, certificates: certificates.clone(), set_level };
+    let served = actix_web::rt::System::new().block_on(serve(state.clone(), certificates, reload));
     http::drain(&state);
     // The order matters: jobs store what they hold, then the last owners of log and database let them finish and close.
     drop(jobs);
     served.map_err(failed)
 }
 
-async fn serve(state: Data<State>) -> std::io::Result<()> {
-    let (mut term, mut interrupt, mut hangup) =
+fn read_certificates(settings: &Server) -> Result<Option<Arc<Certificates>>, Failure> {
+    let Some((cert, key)) = settings.tls_files() else { return Ok(None) };
+    let identity = Identity::read(cert, key).map_err(|error| Failure::sentences(&error.to_string()))?;
+    if let Some(warning) = tls::warning(cert, identity.validity(), Clock::default().now()) {
+        tracing::warn!("{warning}");
+    }
+    Ok(Some(Arc::new(Certificates::new(identity))))
+}
+
+async fn serve(state: Data<State>, certificates: Option<Arc<Certificates>>, reload: Reload) -> std::io::Result<()> {
+    let (mut term, mut interrupt, hangup) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
-    let serving = http::start(state.clone())?;
+    let serving = http::start(state.clone(), certificates)?;
     let (handle, addresses) = (serving.handle(), serving.addresses.clone());
     if let Some(address) = serving.metrics {
         tracing::info!("metrics on {address}");
@@ -58,27 +73,19 @@ async fn serve(state: Data<State>) -> std::io::Result<()> {
     }
     notify(&[sd_notify::NotifyState::Ready]);
     actix_web::rt::spawn(watchdog(state));
+    // By itself, so that a disk that hangs in the middle of it does not keep the panel from stopping.
+    actix_web::rt::spawn(reload.at_each(hangup));
     let stop = async move {
-        loop {
-            tokio::select! {
-                _ = term.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => tracing::warn!("SIGHUP: no setting can be changed while running; restart to apply"),
-            }
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
         }
         tracing::info!("stopping: no new connections, what runs is finished");
         notify(&[sd_notify::NotifyState::Stopping]);
         handle.stop(true).await;
     };
     actix_web::rt::spawn(stop);
-    let served = serving.run().await;
-    for address in &addresses {
-        if let Listen::Unix(path) = address {
-            // It would look like a server that does not answer.
-            drop(std::fs::remove_file(path));
-        }
-    }
-    served
+    serving.run().await
 }
 
 /// On a database whose administrator has no password yet, prints where to set one.
@@ -131,19 +138,35 @@ impl Write for Careful {
     }
 }
 
+/// Makes the log louder or quieter.
+type SetLevel = Box<dyn Fn(LogLevel) + Send + Sync>;
+
 /// What cannot be parsed is answered without a word: strangers must not fill the log.
-fn start_logging(settings: &Log) {
-    let filter = tracing_subscriber::EnvFilter::new(format!("warn,actix_http=off,panel={}", settings.level));
+fn filter(level: LogLevel) -> EnvFilter {
+    EnvFilter::new(format!("warn,actix_http=off,panel={level}"))
+}
+
+fn start_logging(settings: &Log) -> SetLevel {
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(settings.level))
         .log_internal_errors(false)
         .with_writer(|| Careful)
         .with_target(false);
-    let started = match settings.format {
-        LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    // The formats are different types, and so are their handles.
+    let (started, set_level): (_, SetLevel) = match settings.format {
+        LogFormat::Text => {
+            let builder = builder.with_ansi(false).with_filter_reloading();
+            let handle = builder.reload_handle();
+            (builder.try_init(), Box::new(move |level| drop(handle.reload(filter(level)))))
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            let handle = builder.reload_handle();
+            (builder.try_init(), Box::new(move |level| drop(handle.reload(filter(level)))))
+        }
     };
     if let Err(error) = started {
         say(&format!("the log could not be started: {error}"));
     }
+    set_level
 }

@@ -2,8 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::{Patient, Said, failed, good, skipped, warning};
+use super::{Patient, Said, failed, good, of_error, skipped, warning};
 use crate::config::{Listen, Synchronous};
+use crate::domain::time::Timestamp;
+use crate::tls::{Identity, Validity};
+
+/// Renewing programs do it a month before; by then they have failed for two weeks.
+const RENEW_DAYS: i64 = 14;
 
 pub fn server(patient: &Patient<'_>) -> Said {
     match &patient.server {
@@ -35,6 +40,35 @@ pub fn listen(patient: &Patient<'_>) -> Said {
         ),
         Some(open) => good(format!("{open} with TLS")),
         None => good("only this machine"),
+    }
+}
+
+/// The server keeps the files that it read last, so this is what the next start or SIGHUP finds.
+pub fn tls_files(patient: &Patient<'_>) -> Said {
+    let Some((cert, key)) = patient.config.server.tls_files() else { return good("no TLS here") };
+    match Identity::read(cert, key) {
+        Ok(_) => good(format!("{} and its key", cert.display())),
+        Err(error) => of_error(&error),
+    }
+}
+
+pub fn tls_expiry(patient: &Patient<'_>) -> Said {
+    let Some((cert, key)) = patient.config.server.tls_files() else { return good("no TLS here") };
+    let Ok(identity) = Identity::read(cert, key) else { return skipped("the files cannot be used") };
+    let Some(Validity { not_before, not_after }) = identity.validity() else {
+        return skipped("the certificate does not say it in the usual words");
+    };
+    let renew = "Renew it, then: systemctl reload panel";
+    if patient.now > not_after {
+        return failed(format!("{} expired at {}", cert.display(), not_after.rfc3339()), renew);
+    }
+    if patient.now < not_before {
+        let what = format!("{} is not valid before {}", cert.display(), not_before.rfc3339());
+        return failed(what, "Check the clock (timedatectl), or put the right certificate there.");
+    }
+    match patient.now.plus_millis(RENEW_DAYS * Timestamp::DAY) > not_after {
+        true => warning(format!("{} expires at {}", cert.display(), not_after.rfc3339()), renew),
+        false => good(format!("until {}", not_after.rfc3339())),
     }
 }
 

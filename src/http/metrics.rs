@@ -58,7 +58,7 @@ pub struct Bound {
 
 /// Binds the address of the settings; `None` where there is none. One that cannot be had names its setting.
 pub fn bind(state: &Data<State>) -> io::Result<Option<Bound>> {
-    let Some(listen) = state.app.config.metrics.listen else { return Ok(None) };
+    let Some(listen) = state.app.config().metrics.listen else { return Ok(None) };
     let desk = Data::new(Desk { state: state.clone(), table: Mutex::default() });
     let server = HttpServer::new(move || App::new().app_data(desk.clone()).default_service(web::to(serve)))
         .workers(1)

@@ -18,6 +18,7 @@ pub mod query;
 mod server;
 mod shield;
 mod state;
+mod unix_socket;
 mod visit;
 
 pub use server::{Serving, drain, start};

@@ -25,7 +25,7 @@ pub fn run(app: &Arc<App>, stopped: &Receiver<()>) {
     let mut done: Option<Timestamp> = None;
     let mut not_before: Option<Instant> = None;
     while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-        let Some(at) = app.config.backup.daily_at else { continue };
+        let Some(at) = app.config().backup.daily_at else { continue };
         let slot = latest_slot(app.now(), at.minutes, app.zone());
         if done == Some(slot) || not_before.is_some_and(|at| Instant::now() < at) {
             continue;
@@ -47,8 +47,8 @@ fn back_up_if_due(app: &App, slot: Timestamp, stopped: &Receiver<()>) -> Result<
     if !app.db.read(|tx| actions::backups::is_due(tx, slot, now))? {
         return Ok(());
     }
-    let (permit, mut pace) = (policy::system(), Pace::until(stopped, pace_of(&app.config)));
-    backups::sweep(&app.config)?;
+    let (permit, mut pace) = (policy::system(), Pace::until(stopped, pace_of(&app.config())));
+    backups::sweep(&app.config())?;
     let new = backups::make(app, &permit, Kind::Scheduled, None, &mut pace)?;
     backups::verify(app, &permit, Path::new(&new.path), &mut pace)?;
     let deleted = backups::prune(app, &permit)?;

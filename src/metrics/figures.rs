@@ -56,7 +56,8 @@ impl Figures {
             ))
         });
         let (keys, sessions, subscribers, backup_age) = told("the database", counted).unwrap_or_default();
-        let path = &app.config.database.path;
+        let config = app.config();
+        let path = &config.database.path;
         Self {
             keys,
             sessions,

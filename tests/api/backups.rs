@@ -17,7 +17,7 @@ fn names(app: &TestApp) -> Vec<String> {
 }
 
 fn folder(app: &TestApp) -> PathBuf {
-    app.panel.config.backup_folder()
+    app.panel.config().backup_folder()
 }
 
 async fn health(app: &TestApp) -> Value {

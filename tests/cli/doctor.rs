@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::home::Home;
+use crate::tls::made::Made;
 
 /// A panel with nothing to complain of: a subscriber with a movement, a backup, an exported key, a password.
 fn healthy() -> Home {
@@ -105,6 +106,25 @@ const fn of_settings(
     noticed: &'static [(&'static str, &'static str)],
 ) -> Fault {
     Fault { what: settings[0].1, inject: |_| {}, settings, noticed }
+}
+
+const TLS: &[(&str, &str)] = &[("PANEL_SERVER__TLS_CERT", "cert.pem"), ("PANEL_SERVER__TLS_KEY", "key.pem")];
+
+/// One that is good until the end of a year.
+const fn with_certificate(until: i32, noticed: &'static [(&'static str, &'static str)]) -> Fault {
+    let inject = match until {
+        2000 => |home: &Home| lay_certificate(home, 2000),
+        _ => |home: &Home| lay_certificate(home, 2999),
+    };
+    Fault { what: "a certificate", inject, settings: TLS, noticed }
+}
+
+fn lay_certificate(home: &Home, until: i32) {
+    Made::with(|parameters| {
+        parameters.not_before = rcgen::date_time_ymd(1990, 1, 1);
+        parameters.not_after = rcgen::date_time_ymd(until, 12, 31);
+    })
+    .lay(home);
 }
 
 const FAULTS: &[Fault] = &[
@@ -234,6 +254,9 @@ const FAULTS: &[Fault] = &[
         |home| change(home, "UPDATE api_keys SET created_at = 1, last_used_at = NULL"),
         &[("unused-keys", "warning")],
     ),
+    of_settings(TLS, &[("tls-files", "failed")]),
+    with_certificate(2000, &[("tls-expiry", "failed")]),
+    with_certificate(2999, &[]),
     of_settings(&[("PANEL_SERVER__LISTEN", "0.0.0.0:0")], &[("listen", "warning")]),
     of_settings(&[("PANEL_METRICS__LISTEN", "0.0.0.0:0")], &[("metrics-listen", "warning")]),
     of_settings(&[("PANEL_SERVER__TRUSTED_PROXIES", "0.0.0.0/0")], &[("trusted-proxies", "failed")]),

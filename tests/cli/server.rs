@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -14,10 +14,17 @@ use serde_json::Value;
 use crate::home::DEADLINE;
 use crate::raw_http::{self, Answer};
 
+/// What it wrote on stderr so far, for whoever waits for a line of it.
+#[derive(Default)]
+struct Said {
+    text: Mutex<String>,
+    grew: Condvar,
+}
+
 pub struct Server {
     pub address: SocketAddr,
     pid: Pid,
-    said: Arc<Mutex<String>>,
+    said: Arc<Said>,
     reader: Option<JoinHandle<()>>,
     ended: Receiver<ExitStatus>,
     over: bool,
@@ -30,13 +37,14 @@ impl Server {
         let mut child = child.unwrap();
         let pid = Pid::from_child(&child);
         let stderr = child.stderr.take().unwrap();
-        let said = Arc::new(Mutex::new(String::new()));
+        let said = Arc::new(Said::default());
         let (heard, lines) = channel();
         let buffer = Arc::clone(&said);
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines() {
                 let line = line.unwrap();
-                *buffer.lock().unwrap() += &format!("{line}\n");
+                *buffer.text.lock().unwrap() += &format!("{line}\n");
+                buffer.grew.notify_all();
                 // After the start nobody listens here.
                 drop(heard.send(line));
             }
@@ -51,7 +59,7 @@ impl Server {
                 panic!("the server does not listen; it said:\n{}", server.said());
             };
             if let Some((_, address)) = line.split_once("listening on ") {
-                server.address = address.trim_end_matches('"').parse().unwrap_or(unknown);
+                server.address = address.trim_end_matches(['"', '}']).parse().unwrap_or(unknown);
                 return server;
             }
         }
@@ -59,7 +67,29 @@ impl Server {
 
     /// What it wrote on stderr so far.
     pub fn said(&self) -> String {
-        self.said.lock().unwrap().clone()
+        self.said.text.lock().unwrap().clone()
+    }
+
+    /// Waits until it has said this so many times.
+    #[track_caller]
+    pub fn says(&self, words: &str, times: usize) {
+        let text = self.said.text.lock().unwrap();
+        let missing = |text: &mut String| text.matches(words).count() < times;
+        let (text, waited) = self.said.grew.wait_timeout_while(text, DEADLINE, missing).unwrap();
+        assert!(!waited.timed_out(), "{words:?} was not said {times} times:\n{text}");
+    }
+
+    /// Has it read its settings again, and waits until that is over; `times` counts these calls.
+    #[track_caller]
+    pub fn reload(&self, times: usize) {
+        self.signal(Signal::HUP);
+        self.says("reloaded: ", times);
+    }
+
+    /// Where it listens, in the order of the settings.
+    pub fn addresses(&self) -> Vec<String> {
+        let said = self.said();
+        said.lines().filter_map(|line| line.split_once("listening on ")).map(|(_, at)| at.to_owned()).collect()
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use crate::home::{DEADLINE, Home};
 
-struct Manager {
+pub struct Manager {
     socket: UnixDatagram,
-    path: String,
+    pub path: String,
 }
 
 impl Manager {
-    fn new(home: &Home) -> Self {
+    pub fn new(home: &Home) -> Self {
         let path = home.path("notify.sock");
         let socket = UnixDatagram::bind(&path).unwrap();
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -19,7 +19,7 @@ impl Manager {
     }
 
     /// Waits for a message that has this line.
-    fn hears(&self, line: &str) {
+    pub fn hears(&self, line: &str) {
         let until = Instant::now() + DEADLINE;
         let mut message = [0; 4096];
         while Instant::now() < until {
@@ -29,6 +29,12 @@ impl Manager {
             }
         }
         panic!("{line} was never said");
+    }
+
+    fn next(&self) -> String {
+        let mut message = [0; 4096];
+        let length = self.socket.recv(&mut message).unwrap_or_else(|e| panic!("nothing was said: {e}"));
+        std::str::from_utf8(&message[..length]).unwrap().to_owned()
     }
 
     fn heard_nothing(&self) -> bool {
@@ -92,4 +98,31 @@ fn the_watchdog_goes_hungry_while_the_writer_is_stuck_and_is_fed_again_after() {
     manager.socket.set_read_timeout(Some(DEADLINE)).unwrap();
     manager.hears("WATCHDOG=1");
     drop(server);
+}
+
+#[test]
+fn systemd_hears_when_a_reload_begins_and_when_it_is_over_and_whether_it_failed() {
+    let home = Home::new();
+    let manager = Manager::new(&home);
+    let mut server = home.serve_with(&[("NOTIFY_SOCKET", &manager.path)]);
+    manager.hears("READY=1");
+    for (settings, status) in [("", "STATUS="), ("[server", "STATUS=The last reload failed: ./panel.toml")] {
+        home.write("panel.toml", settings);
+        let before = monotonic_usec();
+        server.signal(rustix::process::Signal::HUP);
+        // Both in one message: systemd takes them for one only then.
+        let begun = manager.next();
+        let usec = begun.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap_or_else(|| panic!("{begun}"));
+        let usec: u128 = usec.trim_end().parse().unwrap();
+        assert!((before..=monotonic_usec()).contains(&usec), "{usec} is not the time of the reload");
+        let over = manager.next();
+        assert!(over.starts_with("READY=1\n") && over.contains(&format!("\n{status}")), "{over}");
+    }
+    assert_eq!(server.stop(), Some(0));
+    manager.hears("STOPPING=1");
+}
+
+fn monotonic_usec() -> u128 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    u128::try_from(now.tv_sec).unwrap() * 1_000_000 + u128::try_from(now.tv_nsec).unwrap() / 1_000
 }
