@@ -22,6 +22,7 @@ mod keyfile;
 mod keys;
 mod keys_commands;
 mod keys_propagation;
+mod keys_suggest;
 mod keys_used;
 mod ledger;
 mod main_job;
