@@ -1,6 +1,7 @@
 //! The operator's door: one file for each verb, over the same actions as the network's. Never: SQL, envelopes.
 
 mod admin;
+mod bench;
 mod config;
 mod definitions;
 mod healthcheck;
@@ -60,6 +61,8 @@ enum Command {
     Config(config::Command),
     /// Ask the running server how it is; exit 0 means healthy.
     Healthcheck,
+    /// Measure this box: reads and durable creates a second, and what the disk takes for a commit.
+    Bench(bench::Bench),
     /// The key that seals passwords.
     #[command(subcommand)]
     Keyfile(keyfile::Command),
@@ -141,6 +144,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Serve => serve::run(loaded.config),
         Command::Config(command) => config::run(output, &loaded.settings, &command),
         Command::Healthcheck => healthcheck::run(&loaded.config),
+        Command::Bench(bench) => bench::run(loaded.config, output, bench),
         Command::Keyfile(keyfile::Command::Export { passphrase_stdin }) => {
             keyfile::export(&open(loaded.config)?, passphrase_stdin)
         }
@@ -184,9 +188,12 @@ pub fn carry_out(app: &App, line: &str) -> Outcome {
     let wrong = |why: String| Failure::new(why, "panel --help says what there is.");
     match Cli::try_parse_from(line.split(' ')).map_err(|error| wrong(error.to_string()))?.command {
         Command::OnApp(command) => on_app(app, Output { json: true, yes: true }, command),
-        Command::Serve | Command::Config(_) | Command::Healthcheck | Command::Keyfile(_) | Command::Plain(_) => {
-            Err(wrong("not a command on an open database".to_owned()))
-        }
+        Command::Serve
+        | Command::Config(_)
+        | Command::Healthcheck
+        | Command::Bench(_)
+        | Command::Keyfile(_)
+        | Command::Plain(_) => Err(wrong("not a command on an open database".to_owned())),
     }
 }
 

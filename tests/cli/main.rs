@@ -14,6 +14,7 @@ mod home;
 mod raw_http;
 mod server;
 
+mod bench;
 mod config;
 mod definitions;
 mod exit_codes;
