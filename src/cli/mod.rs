@@ -2,6 +2,7 @@
 
 mod admin;
 mod backup;
+mod bench;
 mod config;
 mod definitions;
 mod doctor;
@@ -64,6 +65,8 @@ enum Command {
     Config(config::Command),
     /// Ask the running server how it is; exit 0 means healthy.
     Healthcheck,
+    /// Measure this box: reads and durable creates a second, and what the disk takes for a commit.
+    Bench(bench::Bench),
     /// The key that seals passwords.
     #[command(subcommand)]
     Keyfile(keyfile::Command),
@@ -157,6 +160,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Serve => serve::run(loaded.config, cli.config),
         Command::Config(command) => config::run(output, &loaded.settings, &command),
         Command::Healthcheck => healthcheck::run(&loaded.config),
+        Command::Bench(bench) => bench::run(loaded.config, output, bench),
         Command::Keyfile(keyfile::Command::Export { passphrase_stdin }) => {
             keyfile::export(&open(loaded.config)?, passphrase_stdin)
         }
@@ -207,6 +211,7 @@ pub fn carry_out(app: &App, line: &str) -> Outcome {
         Command::Serve
         | Command::Config(_)
         | Command::Healthcheck
+        | Command::Bench(_)
         | Command::Keyfile(_)
         | Command::Backup(_)
         | Command::Restore(_)

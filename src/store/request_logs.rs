@@ -1,6 +1,8 @@
 //! `api_key_logs`, in a file of its own with its own thread: logging never delays or fails a request. A bounded queue
 //! feeds batches; what does not fit is dropped and counted.
 
+pub mod used;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;

@@ -15,6 +15,7 @@ mod raw_http;
 mod server;
 
 mod backup;
+mod bench;
 mod config;
 mod definitions;
 mod doctor;
@@ -24,6 +25,7 @@ mod keyfile;
 mod keys;
 mod keys_commands;
 mod keys_propagation;
+mod keys_suggest;
 mod keys_used;
 mod ledger;
 mod main_job;
