@@ -62,6 +62,10 @@ impl Server {
         self.said.lock().unwrap().clone()
     }
 
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).unwrap();
     }
