@@ -1,8 +1,11 @@
 //! Listening, and stopping.
 
 use std::any::Any;
+use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use actix_web::dev::{Extensions, Server, ServerHandle};
@@ -79,7 +82,7 @@ pub fn start(state: Data<State>) -> io::Result<Serving> {
     for listen in &listens {
         let bound = match listen {
             Listen::Tcp(address) => server.bind(address),
-            Listen::Unix(path) => server.bind_uds(path),
+            Listen::Unix(path) => server.bind_uds(path).and_then(|server| open_to_group(path).map(|()| server)),
         };
         server = bound.map_err(|e| {
             io::Error::new(
@@ -104,6 +107,12 @@ pub fn start(state: Data<State>) -> io::Result<Serving> {
         handle
     });
     Ok(Serving { server: server.run(), addresses, metrics, beside })
+}
+
+/// A proxy connects as another user of our group. Everybody else stays out whatever the umask says: this socket's peers are
+/// believed about whom they speak for.
+fn open_to_group(socket: &Path) -> io::Result<()> {
+    std::fs::set_permissions(socket, Permissions::from_mode(0o660))
 }
 
 /// Sees to it that what was answered is written down, when no more answers come. The server's threads may still hold the
