@@ -24,6 +24,7 @@ mod keys_commands;
 mod keys_propagation;
 mod keys_used;
 mod ledger;
+mod licenses;
 mod main_job;
 mod metrics;
 mod nas;
