@@ -8,7 +8,7 @@ use std::time::Instant;
 use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::json;
 
-use crate::home::{DEADLINE, Home};
+use crate::home::{DEADLINE, Home, finish};
 use crate::server::Server;
 
 struct Manager {
@@ -204,4 +204,23 @@ fn every_line_of_the_units_is_explained() {
             assert!(!unexplained, "{name}: {} has no comment above it", pair[1]);
         }
     }
+}
+
+#[test]
+fn the_packages_settings_are_the_defaults_but_for_the_place_of_the_database() {
+    let home = Home::new();
+    let file = systemd_folder().join("deb/panel.toml");
+    let mut shown = home.command(["--config", file.to_str().unwrap(), "--json", "config", "show"]);
+    shown.env_remove("PANEL_METRICS__LISTEN");
+    let shown = finish(shown, "").json();
+    let mut plain = home.command(["--json", "config", "show"]);
+    plain.env_remove("PANEL_METRICS__LISTEN");
+    let plain = finish(plain, "").json();
+    let changed: Vec<_> = shown.as_array().unwrap().iter().zip(plain.as_array().unwrap()).collect();
+    let changed: Vec<_> = changed.into_iter().filter(|(one, other)| one["value"] != other["value"]).collect();
+    assert_eq!(changed.len(), 1, "{changed:?}");
+    assert_eq!(
+        (&changed[0].0["key"], &changed[0].0["value"]),
+        (&"database.path".into(), &"/var/lib/panel/panel.db".into())
+    );
 }
