@@ -10,6 +10,7 @@ mod healthcheck;
 mod integration;
 mod key;
 mod keyfile;
+mod licenses;
 mod migrate;
 mod nas;
 mod openapi;
@@ -96,6 +97,8 @@ enum Plain {
     Completions { shell: definitions::For },
     /// The manual page, on standard output: panel man | man -l -
     Man,
+    /// The licence of panel and of everything that is linked into it.
+    Licenses,
 }
 
 /// Commands that work on the database, beside a running server or without one.
@@ -187,6 +190,7 @@ fn plain(output: Output, command: &Plain) -> Outcome {
         Plain::Completions { shell } => definitions::completions(*shell),
         Plain::Openapi => openapi::run(),
         Plain::Man => definitions::man(),
+        Plain::Licenses => licenses::run(output),
     }
 }
 

@@ -103,18 +103,21 @@ fn offer_setup(app: &App) -> Outcome {
     Ok(())
 }
 
-/// Tells systemd that the writer works. A write that fails is work too: a full disk is no reason to restart in a loop.
+/// Tells systemd that the writer answers. An error is an answer too: a full disk, or a lock that another process holds for
+/// long, is not mended by a restart.
 async fn watchdog(state: Data<State>) {
     let Some(period) = sd_notify::watchdog_enabled() else { return };
     let mut ticks = tokio::time::interval(period / 3);
+    let mut seen = state.app.db.writer_answered();
     loop {
         ticks.tick().await;
-        let before = state.app.db.writer_turns();
-        // Its outcome does not matter; that the writer took it up does.
+        // Its outcome does not matter: a full queue sends it away unseen while the writer works through what others sent.
         drop(tokio::time::timeout(period / 3, state.app.db.write(|_| Ok(()))).await);
-        if state.app.db.writer_turns() != before {
+        let answered = state.app.db.writer_answered();
+        if answered != seen {
             notify(&[sd_notify::NotifyState::Watchdog]);
         }
+        seen = answered;
     }
 }
 

@@ -188,9 +188,9 @@ impl Db {
         self.note(outcome)
     }
 
-    /// Groups of writes taken up since the start.
-    pub fn writer_turns(&self) -> u64 {
-        self.writer.turns()
+    /// Groups of writes answered since the start, whatever the answer was.
+    pub fn writer_answered(&self) -> u64 {
+        self.writer.answered()
     }
 
     /// The writer as it is now.

@@ -321,10 +321,10 @@ async fn the_writers_figures_move_with_its_work() {
         let body = json!({"username": format!("ada{at}"), "service_id": 1});
         app.call(Request::new("POST", SUBSCRIBERS).key(&key).json(&body))
     };
-    let turns = app.panel.db.writer_turns();
+    let jobs = app.panel.db.writer_figures().jobs;
     let others = async {
         // The first is with the writer, which waits for the lock.
-        app.eventually("taken up", PATIENCE, || app.panel.db.writer_turns() > turns).await;
+        app.eventually("taken up", PATIENCE, || app.panel.db.writer_figures().jobs > jobs).await;
         futures_util::future::join_all((1..9).map(create)).await
     };
     let watch = async {

@@ -28,6 +28,7 @@ mod keys_propagation;
 mod keys_suggest;
 mod keys_used;
 mod ledger;
+mod licenses;
 mod main_job;
 mod metrics;
 mod migrate;

@@ -92,6 +92,10 @@ impl Server {
         said.lines().filter_map(|line| line.split_once("listening on ")).map(|(_, at)| at.to_owned()).collect()
     }
 
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).unwrap();
     }
