@@ -49,6 +49,11 @@ impl Clock {
 pub enum AppOpenError {
     Database(OpenError),
     KeyFile(KeyFileError),
+    /// There was one once: its key file is there.
+    DatabaseMissing {
+        path: std::path::PathBuf,
+        key_file: std::path::PathBuf,
+    },
     /// The key file is not the one this database was made with.
     WrongKeyFile {
         key_file: std::path::PathBuf,
@@ -66,8 +71,17 @@ impl fmt::Display for AppOpenError {
                 "The key file {} is not the one this database was made with.\nPut the right one in its place; without it no sealed password can be read.",
                 key_file.display()
             ),
+            AppOpenError::DatabaseMissing { path, key_file } => write!(
+                f,
+                "The key file {} is there, and its database {} is not.\nSet database.path, restore a backup (panel restore FILE), or move the key file away to start anew.",
+                key_file.display(),
+                path.display()
+            ),
             AppOpenError::Start(error) => {
-                write!(f, "The database cannot be used: {error}.\nRestore a backup if this stays.")
+                write!(
+                    f,
+                    "The database cannot be used: {error}.\nSee whether its disk is full (df) or failing (dmesg); restore a backup if this stays."
+                )
             }
         }
     }
@@ -111,6 +125,9 @@ impl App {
         let path = &config.database.path;
         let key_file = store::key_file_path(path);
         let presence = Presence::announce(path, &key_file)?;
+        if presence.is_some() && !path.exists() {
+            return Err(AppOpenError::DatabaseMissing { path: path.clone(), key_file });
+        }
         let workers = u32::try_from(config.server.workers()).unwrap_or(u32::MAX);
         let db = Db::open(&Options {
             path: path.clone(),
@@ -128,7 +145,11 @@ impl App {
         let presence = presence.map_or_else(|| Presence::announce(path, &key_file), |there| Ok(Some(there)))?;
         if let Some(backup) = db.migrated().and_then(|migrated| migrated.backup.clone()) {
             let now = clock.now();
-            db.write_blocking(move |tx| actions::backups::note_made(tx, &policy::system(), &backup, now).map(|_| ()))?;
+            let noted = db.write_blocking(move |tx| actions::backups::note_made(tx, &policy::system(), &backup, now));
+            // It is made and the schema is the new one: what could not be noted is no reason to stay down.
+            if let Err(error) = noted {
+                tracing::warn!(%error, "the backup that was made before the migration could not be noted");
+            }
         }
         if !db.read(actions::bootstrap::is_done)? {
             let (uid, now) = (random::uid()?, clock.now());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::actions;
 use crate::app::{App, AppOpenError};
 use crate::config::Config;
-use crate::domain::backups::{Kind, NewBackup, file_name, on_their_way, superseded};
+use crate::domain::backups::{Backup, Kind, NewBackup, file_name, on_their_way, superseded};
 use crate::domain::error::AppError;
 use crate::domain::policy::Permit;
 use crate::store::{self, CopyError, Pace, Rehearsed};
@@ -68,7 +68,7 @@ impl fmt::Display for BackupError {
             BackupError::OtherKeyFile { key_file } => write!(
                 f,
                 "The key file {} is not the one whose passwords are in this backup.\n\
-                 Put the right one in its place (panel keyfile import), then restore again.",
+                 Move it away, with the database it belongs to; import the right one (panel keyfile import FILE --passphrase-stdin) and restore again.",
                 key_file.display()
             ),
         }
@@ -82,29 +82,29 @@ pub fn pace_of(config: &Config) -> u64 {
     u64::from(config.backup.mib_per_second) * 1024 * 1024
 }
 
-/// Makes a backup and notes it.
+/// Makes a backup and notes it. Gives the path too: a name need not be text.
 pub fn make(
     app: &App,
     permit: &Permit,
     kind: Kind,
     target: Option<&Path>,
     pace: &mut Pace<'_>,
-) -> Result<NewBackup, BackupError> {
-    let now = app.now();
+) -> Result<(NewBackup, PathBuf), BackupError> {
+    let (now, config) = (app.now(), app.config().clone());
     let target = match target {
-        Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+        Some(path) => path.to_owned(),
         None => {
-            let folder = app.config().backup_folder();
+            let folder = config.backup_folder();
             store::prepare_folder(&folder)?;
-            let name = file_name(&stem_of(&app.config().database.path), kind, now);
-            std::path::absolute(folder.join(&name)).unwrap_or_else(|_| folder.join(name))
+            folder.join(file_name(&stem_of(&config.database.path), kind, now))
         }
     };
-    let made = store::make_copy(&app.config().database.path, &target, now, pace)?;
+    let target = std::path::absolute(&target).unwrap_or(target);
+    let made = store::make_copy(&config.database.path, &target, now, pace)?;
     let new = store::backups::of_copy(kind, &target, &made);
     let (note, permit) = (new.clone(), permit.clone());
     app.db.write_blocking(move |tx| actions::backups::note_made(tx, &permit, &note, now))?;
-    Ok(new)
+    Ok((new, target))
 }
 
 /// Restores a backup to a scratch place beside the database and looks at it there.
@@ -121,26 +121,31 @@ pub fn verify(app: &App, permit: &Permit, backup: &Path, pace: &mut Pace<'_>) ->
     Ok(rehearsed)
 }
 
-/// Deletes the files of backups by the clock that newer ones have taken the place of, and gives their paths.
-pub fn prune(app: &App, permit: &Permit) -> Result<Vec<String>, BackupError> {
-    let folder = app.config().backup_folder();
-    let stem = stem_of(&app.config().database.path);
+/// Deletes the backups by the clock that newer ones have taken the place of. Gives how many there were.
+pub fn prune(app: &App, permit: &Permit) -> Result<usize, BackupError> {
     let keep = usize::try_from(app.config().backup.keep).unwrap_or(usize::MAX);
-    let mut deleted = Vec::new();
-    for name in superseded(&stem, names_in(&folder)?, keep) {
-        let path = folder.join(name);
-        std::fs::remove_file(&path).map_err(|cause| CopyError::File { path: path.clone(), what: "deleted", cause })?;
-        let path = std::path::absolute(&path).unwrap_or(path);
-        deleted.push(path.to_string_lossy().into_owned());
+    let scheduled = app.db.read(actions::backups::scheduled)?;
+    let superseded = superseded(&scheduled, keep);
+    for backup in &superseded {
+        delete(app, permit, backup)?;
     }
-    if !deleted.is_empty() {
-        let (permit, paths, now) = (permit.clone(), deleted.clone(), app.now());
-        app.db.write_blocking(move |tx| actions::backups::note_deleted(tx, &permit, &paths, now))?;
-    }
-    Ok(deleted)
+    Ok(superseded.len())
 }
 
-/// Removes what a backup by the clock left when it was cut short, where it was made and where it was rehearsed.
+/// Deletes a backup and what is noted of it.
+pub fn delete(app: &App, permit: &Permit, backup: &Backup) -> Result<(), BackupError> {
+    let path = Path::new(&backup.path);
+    match std::fs::remove_file(path) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            return Err(CopyError::File { path: path.to_owned(), what: "deleted", cause }.into());
+        }
+        _ => {}
+    }
+    let (permit, backup, now) = (permit.clone(), backup.clone(), app.now());
+    Ok(app.db.write_blocking(move |tx| actions::backups::forget(tx, &permit, &backup, now))?)
+}
+
+/// Removes what a backup left when it was cut short, where it was made and where it was rehearsed.
 pub fn sweep(config: &Config) -> Result<(), BackupError> {
     let stem = stem_of(&config.database.path);
     for folder in [config.backup_folder(), config.database_folder()] {

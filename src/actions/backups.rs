@@ -28,13 +28,12 @@ pub fn note_verified(tx: &WriteTx<'_>, permit: &Permit, sha256: &[u8; 32], now: 
     Ok(true)
 }
 
-/// Notes that files of old backups were deleted.
-pub fn note_deleted(tx: &WriteTx<'_>, permit: &Permit, paths: &[String], now: Timestamp) -> Result<(), AppError> {
-    for path in paths {
-        store::backups::delete_by_path(tx, permit, path)?;
-    }
-    let before = json!({"paths": paths});
-    audit::record(tx, permit, now, Object { action: "backups.delete", kind: "backup", id: 0 }, Some(&before), None)
+/// Forgets a backup whose file is gone.
+pub fn forget(tx: &WriteTx<'_>, permit: &Permit, backup: &Backup, now: Timestamp) -> Result<(), AppError> {
+    store::backups::delete(tx, permit, backup.id)?;
+    let before = json!({"path": backup.path, "taken_at": backup.taken_at.rfc3339()});
+    let object = Object { action: "backups.delete", kind: "backup", id: backup.id };
+    audit::record(tx, permit, now, object, Some(&before), None)
 }
 
 /// The latest first.
@@ -42,23 +41,39 @@ pub fn list(tx: &ReadTx<'_>, limit: i64) -> Result<Vec<Backup>, AppError> {
     store::backups::list(tx, limit)
 }
 
-/// Seconds since the newest backup was taken that is known to be whole.
-pub fn verified_age(tx: &ReadTx<'_>, now: Timestamp) -> Result<Option<u64>, AppError> {
-    let newest = store::backups::newest_verified(tx)?;
-    // One from the future was taken before the clock was set back: it is as young as can be.
-    Ok(newest.map(|at| u64::try_from((now.millis() - at.millis()) / Timestamp::SECOND).unwrap_or(0)))
+/// Those by the clock, the latest first.
+pub fn scheduled(tx: &ReadTx<'_>) -> Result<Vec<Backup>, AppError> {
+    store::backups::list_of_kind(tx, Kind::Scheduled)
 }
 
-/// Whether none was made by the clock since its last due time. A database that is younger has missed nothing.
-pub fn is_due(tx: &ReadTx<'_>, slot: Timestamp, now: Timestamp) -> Result<bool, AppError> {
-    let last = store::backups::last_of_kind(tx, Kind::Scheduled)?;
+/// Seconds since the newest backup was taken that is known to be whole.
+pub fn verified_age(tx: &ReadTx<'_>, now: Timestamp) -> Result<Option<u64>, AppError> {
+    let newest = store::backups::newest_verified(tx, now)?;
+    Ok(newest.map(|at| u64::try_from(now.millis().saturating_sub(at.millis()) / Timestamp::SECOND).unwrap_or(0)))
+}
+
+/// What is to be done for a slot of the clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Due {
+    Nothing,
+    Make,
+    /// It was made, and nobody knows yet whether it is whole.
+    Verify(Box<Backup>),
+}
+
+/// A database that is younger than the slot has missed nothing.
+pub fn due(tx: &ReadTx<'_>, slot: Timestamp, now: Timestamp) -> Result<Due, AppError> {
     // One from the future was made before the clock was set back.
-    let last = last.map(|backup| backup.taken_at).filter(|at| *at <= now);
-    let since = match last {
-        Some(at) => at,
+    let last = store::backups::last_of_kind(tx, Kind::Scheduled)?.filter(|backup| backup.taken_at <= now);
+    let since = match &last {
+        Some(backup) => backup.taken_at,
         None => store::users::oldest(tx)?,
     };
-    Ok(since < slot)
+    Ok(match last {
+        _ if since < slot => Due::Make,
+        Some(backup) if backup.verified_at.is_none() => Due::Verify(Box::new(backup)),
+        _ => Due::Nothing,
+    })
 }
 
 /// What a restored database took over.

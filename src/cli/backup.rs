@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::output::{Failure, Outcome, Output, say};
 use super::{open, operator};
-use crate::app::App;
+use crate::app::{App, Clock};
 use crate::backups::{self, BackupError, pace_of};
 use crate::config::Config;
 use crate::domain::backups::Kind;
@@ -58,22 +58,32 @@ impl From<BackupError> for Failure {
 
 pub fn run(config: Config, output: Output, backup: Backup) -> Outcome {
     match backup.command {
-        None => make(&open(config)?, output, backup.file.as_deref(), !backup.no_verify),
+        None => make(&open_there(config)?, output, backup.file.as_deref(), !backup.no_verify),
         Some(Command::Verify { file }) => verify(config, output, &file),
-        Some(Command::List) => list(&open(config)?, output),
+        Some(Command::List) => list(&open_there(config)?, output),
     }
+}
+
+/// In another folder there would be a new, empty one to back up.
+fn open_there(config: Config) -> Result<App, Failure> {
+    let path = &config.database.path;
+    if !path.exists() {
+        let remedy = "Run it where the panel runs, or set database.path (--config, PANEL_DATABASE__PATH).";
+        return Err(Failure::new(format!("there is no database {}", path.display()), remedy));
+    }
+    open(config)
 }
 
 fn make(app: &App, output: Output, file: Option<&Path>, verified: bool) -> Outcome {
     let permit = operator();
     let mut pace = Pace::new(pace_of(&app.config()));
-    let new = backups::make(app, &permit, Kind::Manual, file, &mut pace)?;
+    let (new, path) = backups::make(app, &permit, Kind::Manual, file, &mut pace)?;
     if app.db.read(store::meta::key_exported_at)?.is_none() {
         say("The key file is not in it, and was never exported: keep it elsewhere too (panel keyfile export).");
     }
     let verified_at = match verified {
         true => {
-            backups::verify(app, &permit, Path::new(&new.path), &mut pace)?;
+            backups::verify(app, &permit, &path, &mut pace)?;
             Some(app.now().rfc3339())
         }
         false => None,
@@ -88,15 +98,14 @@ fn make(app: &App, output: Output, file: Option<&Path>, verified: bool) -> Outco
     })
 }
 
-/// Works without a database too: a backup is looked at wherever it is kept.
+/// Works without a database too, and beside one that is damaged: a backup is looked at wherever it is needed.
 fn verify(config: Config, output: Output, file: &Path) -> Outcome {
     let bytes = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
-    let rate = pace_of(&config);
-    let (rehearsed, verified_at) = if config.database.path.exists() {
-        let app = open(config)?;
-        (backups::verify(&app, &operator(), file, &mut Pace::new(rate))?, app.now())
-    } else {
-        (backups::rehearse(&config, file, &mut Pace::new(rate))?, crate::app::Clock::default().now())
+    let (rate, place) = (pace_of(&config), config.clone());
+    let app = if config.database.path.exists() { open(config).ok() } else { None };
+    let rehearsed = match &app {
+        Some(app) => backups::verify(app, &operator(), file, &mut Pace::new(rate))?,
+        None => backups::rehearse(&place, file, &mut Pace::new(rate))?,
     };
     let rows: i64 = rehearsed.seal.rows.iter().map(|(_, count)| count).sum();
     say(&format!(
@@ -105,13 +114,18 @@ fn verify(config: Config, output: Output, file: &Path) -> Outcome {
         rehearsed.seal.schema,
         rehearsed.seal.rows.len()
     ));
+    if let Some(app) = &app
+        && !rehearsed.key_check.as_deref().is_some_and(|check| app.sealer.opens_check(check))
+    {
+        say("It belongs to another key file than the one here: its passwords cannot be read with this one.");
+    }
     output.one(&Shown {
         path: file.display().to_string(),
         kind: None,
         taken_at: rehearsed.seal.taken_at.rfc3339(),
         bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
         sha256: hex(&rehearsed.sha256),
-        verified_at: Some(verified_at.rfc3339()),
+        verified_at: Some(Clock::default().now().rfc3339()),
     })
 }
 

@@ -112,7 +112,15 @@ fn refuse_foreign(config: &Config, key_file: &KeyFile) -> Outcome {
     if !path.exists() {
         return Ok(());
     }
-    let check = store::meta::read_key_check(path).map_err(|error| Failure::sentences(&error.to_string()))?;
+    let check = match store::meta::read_key_check(path) {
+        Ok(check) => check,
+        // The key comes first where a backup is to be restored over it.
+        Err(error) => {
+            let why = error.to_string().replace('\n', " ");
+            say(&format!("The database could not be asked whether this is its key. {why}"));
+            None
+        }
+    };
     match check {
         Some(check) if !Sealer::new(key_file).opens_check(&check) => Err(Failure::new(
             format!("this is not the key that {} was made with", path.display()),

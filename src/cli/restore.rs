@@ -37,13 +37,16 @@ pub fn run(config: &Config, output: Output, restore: &Restore) -> Outcome {
     let settled = restored.settled;
     if let Some(why) = &restored.unread {
         say(&format!(
-            "The replaced database could not be read ({why}): revoke again what was revoked since {}.",
+            "The replaced database could not be asked ({why}): revoke again what was revoked since {}.",
             restored.taken_at.rfc3339()
         ));
     }
     if let Some(kept) = &restored.kept {
         say(&format!("The replaced database is kept as {}.", kept.display()));
     }
+    say(
+        "Keys that were disabled or narrowed since, and users that were suspended or deleted since, are as they were then.",
+    );
     say(&format!(
         "Carried over: {} revoked keys, {} rotated keys. Ended: {} sessions. Start the panel: systemctl start panel",
         settled.revoked, settled.rotated, settled.sessions
@@ -55,6 +58,7 @@ pub fn run(config: &Config, output: Output, restore: &Restore) -> Outcome {
             "keys_revoked": settled.revoked,
             "keys_rotated": settled.rotated,
             "sessions_ended": settled.sessions,
+            "unread": restored.unread,
         });
         return print(&shown.to_string());
     }

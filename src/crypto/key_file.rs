@@ -63,7 +63,9 @@ impl KeyFile {
             ErrorKind::NotFound => KeyFileError::Missing { path: path.into() },
             _ => KeyFileError::Unreadable { path: path.into(), source },
         };
-        let file = File::open(path).map_err(unreadable)?;
+        // A named pipe would otherwise be waited for.
+        let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(unreadable)?;
         // Asked of the open file, not of its name, which may point elsewhere a moment later.
         let metadata = file.metadata().map_err(unreadable)?;
         if !metadata.is_file() {

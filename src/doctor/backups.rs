@@ -26,7 +26,9 @@ pub fn schedule(patient: &Patient<'_>) -> Said {
 pub fn folder(patient: &Patient<'_>) -> Said {
     let folder = patient.config.backup_folder();
     match fs::metadata(&folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => good("it is made with the first backup"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && fs::symlink_metadata(&folder).is_err() => {
+            good("it is made with the first backup")
+        }
         Err(error) => failed(format!("{} cannot be used: {error}", folder.display()), "Set backup.folder."),
         Ok(metadata) if !metadata.is_dir() => {
             failed(format!("{} is not a folder", folder.display()), "Move it away, or set backup.folder.")
@@ -47,9 +49,8 @@ pub fn age(patient: &Patient<'_>) -> Said {
     patient.ask(|look| {
         let newest = look.read(|tx| actions::backups::verified_age(tx, patient.now))?;
         let made = look.read(store::users::oldest)?;
-        let age = newest.map_or((patient.now.millis() - made.millis()) / Timestamp::SECOND, |age| {
-            i64::try_from(age).unwrap_or(i64::MAX)
-        });
+        let since_made = patient.now.millis().saturating_sub(made.millis()) / Timestamp::SECOND;
+        let age = newest.map_or(since_made, |age| i64::try_from(age).unwrap_or(i64::MAX));
         Ok(match (newest, age > OLDEST_SECONDS) {
             (Some(_), true) => failed(format!("the newest that is whole is {} hours old", age / 3600), MAKE_ONE),
             (None, true) => failed("there is none that is known to be whole", MAKE_ONE),
@@ -64,6 +65,12 @@ pub fn newest_file(patient: &Patient<'_>) -> Said {
         let Some(newest) = look.read(|tx| actions::backups::list(tx, 1))?.pop() else {
             return Ok(skipped("there is no backup"));
         };
+        if !Path::new(&newest.path).exists() {
+            return Ok(failed(
+                format!("{} is not there any more", newest.path),
+                "panel backup, and see who deletes them",
+            ));
+        }
         Ok(match store::seal_of(Path::new(&newest.path), &mut Pace::new(pace_of(patient.config))) {
             Ok(_) => good(format!("{} is as it was made", newest.path)),
             Err(error) => of_error(&error),
@@ -74,12 +81,22 @@ pub fn newest_file(patient: &Patient<'_>) -> Said {
 /// A thief of the backups must not get the key with them.
 pub fn without_key(patient: &Patient<'_>) -> Said {
     let Ok(entries) = fs::read_dir(patient.config.backup_folder()) else { return good("there is no backup folder") };
-    for path in entries.flatten().map(|entry| entry.path()) {
+    let own = fs::canonicalize(store::key_file_path(&patient.config.database.path)).ok();
+    // A named pipe would be waited for.
+    for path in
+        entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file())).map(|entry| entry.path())
+    {
         let mut head = [0; 12];
         let is_key = fs::File::open(&path).and_then(|mut file| file.read_exact(&mut head)).is_ok();
         if is_key && head == *b"panel-key-v1" {
             let what = format!("{} is a key file: whoever gets the backups can open every password", path.display());
-            return failed(what, format!("Move it elsewhere, or keep its export instead: rm {}", path.display()));
+            let fix = match fs::canonicalize(&path).ok() == own {
+                true => "Leave it, the panel needs it there: set backup.folder to a folder of its own.".to_owned(),
+                false => {
+                    "Move it to where the backups are not, or keep only its export (panel keyfile export).".to_owned()
+                }
+            };
+            return failed(what, fix);
         }
     }
     good("no key file lies beside the backups")

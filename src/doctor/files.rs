@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Patient, Said, failed, good, of_error, skipped, warning};
 use crate::domain::text::size;
 use crate::domain::time::Timestamp;
-use crate::store::{self, Look, request_logs};
+use crate::store::{self, Look, SchemaFile, request_logs};
 
 /// Above this the log was not cut back for long: something holds an old snapshot.
 const WAL_AT_MOST: u64 = 256 * 1024 * 1024;
@@ -90,18 +90,37 @@ fn unreadable(path: &Path, error: &io::Error) -> Said {
     failed(format!("{} cannot be read: {error}", path.display()), "Check its rights and its disk.")
 }
 
-/// Enough for a backup and its rehearsal, or for the log of a migration.
+/// Enough for a backup and for its rehearsal, which is beside the database.
 pub fn disk_space(patient: &Patient<'_>) -> Said {
     let database = fs::metadata(&patient.config.database.path).map_or(0, |file| file.len());
-    let need = database.saturating_mul(2).saturating_add(ROOM);
-    match store::free_space(&patient.folder) {
-        Ok(free) if free < need => failed(
-            format!("{} is free, and a backup of this database may take {}", size(free), size(need)),
-            "Free some space, or set backup.folder to another disk and lower logs.max_rows.",
-        ),
-        Ok(free) => good(format!("{} is free", size(free))),
-        Err(error) => unreadable(&patient.folder, &error),
+    // What the first backup will make is on the disk of the folder above.
+    let backups = patient.config.backup_folder();
+    let backups = backups.ancestors().find(|folder| folder.is_dir()).unwrap_or(&patient.folder);
+    let device = |folder: &Path| fs::metadata(folder).map(|metadata| metadata.dev()).ok();
+    let is_one_disk = device(backups) == device(&patient.folder);
+    let needs: &[(&Path, u64)] = match is_one_disk {
+        true => &[(&patient.folder, 2)],
+        false => &[(&patient.folder, 1), (backups, 1)],
+    };
+    for (folder, copies) in needs {
+        let need = database.saturating_mul(*copies).saturating_add(ROOM);
+        match store::free_space(folder) {
+            Ok(free) if free < need => {
+                return failed(
+                    format!(
+                        "{} is free in {}, and a backup with its check may take {}",
+                        size(free),
+                        folder.display(),
+                        size(need)
+                    ),
+                    "Free some space there, lower backup.keep or logs.max_rows, or set backup.folder to another disk.",
+                );
+            }
+            Ok(_) => {}
+            Err(error) => return unreadable(folder, &error),
+        }
     }
+    good(format!("{} is free", size(store::free_space(&patient.folder).unwrap_or_default())))
 }
 
 pub fn inodes(patient: &Patient<'_>) -> Said {
@@ -137,7 +156,8 @@ pub fn leftovers(patient: &Patient<'_>) -> Said {
     // What cannot be read is what other checks are about.
     for entry in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(&replaced) || (name.starts_with('.') && name.ends_with(part)) {
+        if name.starts_with(&replaced) || name.contains(".resealed-") || (name.starts_with('.') && name.ends_with(part))
+        {
             count += 1;
             bytes = bytes.saturating_add(entry.metadata().map_or(0, |file| file.len()));
         }
@@ -160,10 +180,15 @@ pub fn request_log(patient: &Patient<'_>) -> Said {
     if !path.exists() {
         return good("there is none yet");
     }
-    match Look::at(&path).map_err(|error| of_error(&error)).map(|look| look.quick_damage()) {
-        Ok(Ok(None)) => good("can be read"),
-        Ok(Ok(Some(damage))) => damaged_log(&path, &damage),
-        Ok(Err(error)) => damaged_log(&path, &error.to_string()),
+    let known = SchemaFile::Logs.version();
+    match Look::at(&path).map_err(|error| of_error(&error)).map(|look| (look.version, look.quick_damage())) {
+        Ok((Some(found), _)) if found > known => failed(
+            format!("the request log has schema {found}, this version knows {known}"),
+            "Install the newer panel, or move the request log away.",
+        ),
+        Ok((_, Ok(None))) => good("can be read"),
+        Ok((_, Ok(Some(damage)))) => damaged_log(&path, &damage),
+        Ok((_, Err(error))) => damaged_log(&path, &error.to_string()),
         Err(said) => said,
     }
 }

@@ -35,7 +35,7 @@ pub fn matches(patient: &Patient<'_>) -> Said {
             true => good("it is the one the database was made with"),
             false => failed(
                 "it is not the one the database was made with",
-                "Put the right one in its place: panel keyfile import FILE --passphrase-stdin",
+                "Move it away, then put the right one there: panel keyfile import FILE --passphrase-stdin",
             ),
         })
     })

@@ -9,7 +9,7 @@ const AHEAD: i64 = 5 * Timestamp::MINUTE;
 
 const UNUSED_FOR_DAYS: i64 = 180;
 
-const RESTORE: &str = "Restore the newest backup that is whole: panel backup list, panel restore FILE";
+const RESTORE: &str = "Restore the newest backup that is whole: panel backup verify FILE, then panel restore FILE (they are in backup.folder)";
 
 pub fn schema(patient: &Patient<'_>) -> Said {
     let known = SchemaFile::Main.version();
@@ -30,17 +30,25 @@ pub fn schema(patient: &Patient<'_>) -> Said {
 
 pub fn schema_objects(patient: &Patient<'_>) -> Said {
     patient.ask(|look| {
-        let names = look.schema_differences()?;
-        Ok(match names.is_empty() {
-            true => good("as in a fresh database"),
-            false => failed(format!("otherwise than in a fresh database: {}", names.join(", ")), RESTORE),
+        let different = look.schema_differences()?;
+        let names = different.iter().map(|object| object.name.as_str()).collect::<Vec<_>>().join(", ");
+        Ok(match different.iter().all(|object| object.is_extra_index) {
+            true if different.is_empty() => good("as in a fresh database"),
+            true => warning(
+                format!("indexes of your own: {names}"),
+                "Each makes every write slower; drop those you do not need.",
+            ),
+            false => failed(format!("otherwise than in a fresh database: {names}"), RESTORE),
         })
     })
 }
 
 pub fn pages(patient: &Patient<'_>) -> Said {
     patient.ask_slowly(|look| {
-        Ok(look.damage()?.map_or_else(|| good("every page and index is whole"), |damage| failed(damage, RESTORE)))
+        Ok(look.damage()?.map_or_else(
+            || good("every page and index is whole"),
+            |damage| failed(damage.replace('\n', "; "), RESTORE),
+        ))
     })
 }
 

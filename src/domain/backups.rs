@@ -68,22 +68,27 @@ fn prefix(stem: &str, kind: Kind) -> String {
     }
 }
 
-/// Of the names in a folder those of scheduled backups that newer ones have taken the place of.
-pub fn superseded(stem: &str, mut names: Vec<String>, keep: usize) -> Vec<String> {
-    names.retain(|name| is_scheduled(stem, name));
-    names.sort_unstable_by(|one, other| other.cmp(one));
-    names.split_off(names.len().min(keep))
+/// Of the backups by the clock, the latest first, those that as many whole ones have taken the place of as are kept. What only
+/// bears such a name is not among them: another panel may use the same folder.
+pub fn superseded(scheduled: &[Backup], keep: usize) -> Vec<&Backup> {
+    let mut whole = 0;
+    let is_superseded = |backup: &&Backup| {
+        let superseded = whole >= keep;
+        whole += usize::from(backup.verified_at.is_some());
+        superseded
+    };
+    scheduled.iter().filter(is_superseded).collect()
 }
 
-/// Of the names in a folder those that a scheduled backup has on its way, or left there when it was cut short.
+/// Of the names in a folder those that a backup without a name of its own has on its way, or left there when it was cut short.
 pub fn on_their_way(stem: &str, mut names: Vec<String>) -> Vec<String> {
     let of_part = |name: &str| name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".part")).map(str::to_owned);
-    names.retain(|name| of_part(name).is_some_and(|name| is_scheduled(stem, &name)));
+    names.retain(|name| of_part(name).is_some_and(|name| Kind::ALL.iter().any(|kind| is_named(stem, *kind, &name))));
     names
 }
 
 /// Somebody else's file must not go because its name begins alike.
-fn is_scheduled(stem: &str, name: &str) -> bool {
+fn is_named(stem: &str, kind: Kind, name: &str) -> bool {
     let is_stamp = |text: &str| {
         text.len() == 16
             && text.bytes().enumerate().all(|(place, byte)| match place {
@@ -92,7 +97,7 @@ fn is_scheduled(stem: &str, name: &str) -> bool {
                 _ => byte.is_ascii_digit(),
             })
     };
-    name.strip_prefix(&prefix(stem, Kind::Scheduled)).and_then(|rest| rest.strip_suffix(".db")).is_some_and(is_stamp)
+    name.strip_prefix(&prefix(stem, kind)).and_then(|rest| rest.strip_suffix(".db")).is_some_and(is_stamp)
 }
 
 /// The last instant at or before `now` at which a daily backup was due, by the clock of a zone.
@@ -114,29 +119,40 @@ mod tests {
     }
 
     #[test]
-    fn only_scheduled_backups_of_this_database_beyond_the_newest_few_are_superseded() {
+    fn as_many_whole_ones_are_kept_as_the_settings_say_and_what_lies_between_them() {
+        let backup = |id: i64, whole: bool| Backup {
+            id,
+            // Clocks go back: the order is that of making.
+            taken_at: Timestamp(-id),
+            kind: Kind::Scheduled,
+            path: id.to_string(),
+            bytes: 1,
+            sha256: [0; 32],
+            verified_at: whole.then_some(Timestamp(1)),
+        };
+        let all =
+            [backup(6, true), backup(5, false), backup(4, true), backup(3, false), backup(2, true), backup(1, false)];
+        let ids = |keep: usize| superseded(&all, keep).iter().map(|backup| backup.id).collect::<Vec<_>>();
+        assert_eq!(ids(4), Vec::<i64>::new());
+        assert_eq!(ids(3), [1]);
+        assert_eq!(ids(2), [3, 2, 1]);
+        assert_eq!(ids(1), [5, 4, 3, 2, 1]);
+        assert_eq!(superseded(&[backup(1, false), backup(2, false)], 1).len(), 0, "the last resort stays");
+    }
+
+    #[test]
+    fn only_what_bears_our_name_is_swept_away() {
         let names = [
-            "panel-scheduled-20260101T033000Z.db",
-            "panel-scheduled-20260103T033000Z.db",
-            "panel-scheduled-20260102T033000Z.db",
-            "panel-20250101T033000Z.db",
-            "panel-migration-20250101T033000Z.db",
-            "panel2-scheduled-20250101T033000Z.db",
-            "panel-scheduled-20250101T033000Z.db.gz",
-            "panel-scheduled-20250101X033000Z.db",
-            "panel-scheduled-important.db",
             ".panel-scheduled-20250101T033000Z.db.part",
+            ".panel-20250101T033000Z.db.part",
+            ".panel-migration-20250101T033000Z.db.part",
+            ".panel2-scheduled-20250101T033000Z.db.part",
+            ".panel-scheduled-20250101X033000Z.db.part",
+            ".panel-scheduled-important.db.part",
+            "panel-scheduled-20250101T033000Z.db",
+            ".x.db.part",
         ];
-        let all = || names.map(str::to_owned).to_vec();
-        assert_eq!(superseded("panel", all(), 3), Vec::<String>::new());
-        assert_eq!(superseded("panel", all(), 2), ["panel-scheduled-20260101T033000Z.db"]);
-        assert_eq!(
-            superseded("panel", all(), 1),
-            ["panel-scheduled-20260102T033000Z.db", "panel-scheduled-20260101T033000Z.db"]
-        );
-        assert_eq!(on_their_way("panel", all()), [".panel-scheduled-20250101T033000Z.db.part"]);
-        let made = file_name("panel", Kind::Scheduled, at("2026-11-22T03:30:00Z"));
-        assert_eq!(superseded("panel", vec![made.clone()], 0), [made]);
+        assert_eq!(on_their_way("panel", names.map(str::to_owned).to_vec()), names[..3]);
     }
 
     #[test]

@@ -1,18 +1,17 @@
 //! Backups by the clock: made, verified, and old ones deleted. On a thread of its own, because a large one takes minutes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use crate::actions;
+use crate::actions::{self, backups::Due};
 use crate::app::App;
 use crate::backups::{self, BackupError, pace_of};
 use crate::domain::backups::{Kind, latest_slot};
 use crate::domain::policy;
 use crate::domain::text;
 use crate::domain::time::Timestamp;
-use crate::store::{CopyError, Pace};
+use crate::store::{CopyError, Pace, Stop};
 
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -20,17 +19,17 @@ const TICK: Duration = Duration::from_secs(1);
 /// After a failure: a full disk is seldom cleared within the minute.
 const AGAIN_AFTER: Duration = Duration::from_secs(15 * 60);
 
-/// Runs until the other end is dropped, which also ends a backup that is under way.
-pub fn run(app: &Arc<App>, stopped: &Receiver<()>) {
+/// Runs until it is told to stop, which also ends a backup that is under way.
+pub fn run(app: &Arc<App>, stop: &Stop) {
     let mut done: Option<Timestamp> = None;
     let mut not_before: Option<Instant> = None;
-    while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+    while !stop.is_told_within(TICK) {
         let Some(at) = app.config().backup.daily_at else { continue };
         let slot = latest_slot(app.now(), at.minutes, app.zone());
         if done == Some(slot) || not_before.is_some_and(|at| Instant::now() < at) {
             continue;
         }
-        match back_up_if_due(app, slot, stopped) {
+        match back_up_if_due(app, slot, stop) {
             Ok(()) => (done, not_before) = (Some(slot), None),
             Err(BackupError::Copy(CopyError::Stopped)) => return,
             Err(error) => {
@@ -42,17 +41,36 @@ pub fn run(app: &Arc<App>, stopped: &Receiver<()>) {
     }
 }
 
-fn back_up_if_due(app: &App, slot: Timestamp, stopped: &Receiver<()>) -> Result<(), BackupError> {
-    let now = app.now();
-    if !app.db.read(|tx| actions::backups::is_due(tx, slot, now))? {
-        return Ok(());
+fn back_up_if_due(app: &App, slot: Timestamp, stop: &Stop) -> Result<(), BackupError> {
+    let (now, config) = (app.now(), app.config().clone());
+    let (permit, mut pace) = (policy::system(), Pace::until(stop, pace_of(&config)));
+    let path = match app.db.read(|tx| actions::backups::due(tx, slot, now))? {
+        Due::Nothing => return Ok(()),
+        // The next try would make one more: there was room for the copy and none to look at it.
+        Due::Verify(made) => PathBuf::from(&made.path),
+        Due::Make => {
+            backups::sweep(&config)?;
+            backups::make(app, &permit, Kind::Scheduled, None, &mut pace)?.1
+        }
+    };
+    if let Err(error) = backups::verify(app, &permit, &path, &mut pace) {
+        if let BackupError::Copy(CopyError::Damaged { .. } | CopyError::NotABackup { .. }) = error {
+            forget(app, &path)?;
+        }
+        return Err(error);
     }
-    let (permit, mut pace) = (policy::system(), Pace::until(stopped, pace_of(&app.config())));
-    backups::sweep(&app.config())?;
-    let new = backups::make(app, &permit, Kind::Scheduled, None, &mut pace)?;
-    backups::verify(app, &permit, Path::new(&new.path), &mut pace)?;
     let deleted = backups::prune(app, &permit)?;
-    let size = text::size(u64::try_from(new.bytes).unwrap_or_default());
-    tracing::info!(path = new.path, size, deleted = deleted.len(), "the daily backup is made and whole");
+    let size = text::size(std::fs::metadata(&path).map_or(0, |file| file.len()));
+    tracing::info!(path = %path.display(), size, deleted, "the daily backup is made and whole");
     Ok(())
+}
+
+/// One that is not whole is of no use, and in the way of the next.
+fn forget(app: &App, path: &Path) -> Result<(), BackupError> {
+    let path = path.to_string_lossy();
+    let scheduled = app.db.read(actions::backups::scheduled)?;
+    match scheduled.iter().find(|backup| backup.path == path) {
+        Some(backup) => backups::delete(app, &policy::system(), backup),
+        None => Ok(()),
+    }
 }

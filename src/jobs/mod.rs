@@ -13,8 +13,8 @@ use crate::app::{App, LastUses};
 use crate::domain::error::AppError;
 use crate::domain::time::Timestamp;
 use crate::limits::KeyLimits;
-use crate::store;
 use crate::store::request_logs::RequestLogs;
+use crate::store::{self, Stop};
 
 /// How often new subscribers are indexed; until then a search looks at their rows.
 const TICK: Duration = Duration::from_millis(500);
@@ -39,14 +39,16 @@ pub struct On {
 /// The jobs' threads. Dropping them lets each finish its round and store what it still holds; a backup is given up.
 #[derive(Debug)]
 pub struct Jobs {
-    stop: Vec<Sender<()>>,
+    stop: Option<Sender<()>>,
+    stop_backups: Arc<Stop>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Jobs {
     pub fn start(on: On) -> std::io::Result<Self> {
-        let ((stop, stopped), (stop_backups, backups_stopped)) = (channel::<()>(), channel::<()>());
-        let app = Arc::clone(&on.app);
+        let (stop, stopped) = channel::<()>();
+        let stop_backups = Arc::new(Stop::default());
+        let (app, backups_stop) = (Arc::clone(&on.app), Arc::clone(&stop_backups));
         let run = move || {
             let mut rounds = Rounds::default();
             loop {
@@ -60,14 +62,15 @@ impl Jobs {
         };
         let start = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let threads =
-            vec![start("jobs").spawn(run)?, start("backups").spawn(move || backups::run(&app, &backups_stopped))?];
-        Ok(Self { stop: vec![stop, stop_backups], threads })
+            vec![start("jobs").spawn(run)?, start("backups").spawn(move || backups::run(&app, &backups_stop))?];
+        Ok(Self { stop: Some(stop), stop_backups, threads })
     }
 }
 
 impl Drop for Jobs {
     fn drop(&mut self) {
-        self.stop.clear();
+        self.stop = None;
+        self.stop_backups.tell();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the jobs ended in a panic");

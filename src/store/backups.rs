@@ -18,11 +18,13 @@ const FIND_BY_HASH: &str = "
     SELECT id, taken_at, kind, path, bytes, sha256, verified_at FROM backups WHERE sha256 = ?1";
 const LAST_OF_KIND: &str = "
     SELECT id, taken_at, kind, path, bytes, sha256, verified_at FROM backups WHERE kind = ?1 ORDER BY id DESC LIMIT 1";
+const LIST_OF_KIND: &str = "
+    SELECT id, taken_at, kind, path, bytes, sha256, verified_at FROM backups WHERE kind = ?1 ORDER BY id DESC";
 const LIST: &str = "
     SELECT id, taken_at, kind, path, bytes, sha256, verified_at FROM backups ORDER BY id DESC LIMIT ?1";
-const NEWEST_VERIFIED: &str = "SELECT max(taken_at) FROM backups WHERE verified_at IS NOT NULL";
+const NEWEST_VERIFIED: &str = "SELECT max(taken_at) FROM backups WHERE verified_at IS NOT NULL AND taken_at <= ?1";
 const SET_VERIFIED: &str = "UPDATE backups SET verified_at = ?2 WHERE id = ?1";
-const DELETE_BY_PATH: &str = "DELETE FROM backups WHERE path = ?1";
+const DELETE: &str = "DELETE FROM backups WHERE id = ?1";
 
 /// What is noted of a copy.
 pub fn of_copy(kind: Kind, path: &Path, made: &Made) -> NewBackup {
@@ -58,9 +60,16 @@ pub fn list(tx: &ReadTx<'_>, limit: i64) -> Result<Vec<Backup>, AppError> {
     rows.collect::<Result<_, _>>().map_err(|e| store_error(&e))
 }
 
-/// When the newest one was taken that is known to be whole.
-pub fn newest_verified(tx: &ReadTx<'_>) -> Result<Option<Timestamp>, AppError> {
-    let newest = tx.prepare(NEWEST_VERIFIED)?.query_row([], |row| row.get::<_, Option<i64>>(0));
+/// The latest first.
+pub fn list_of_kind(tx: &ReadTx<'_>, kind: Kind) -> Result<Vec<Backup>, AppError> {
+    let mut statement = tx.prepare(LIST_OF_KIND)?;
+    let rows = statement.query_map([kind.as_str()], from_row).map_err(|e| store_error(&e))?;
+    rows.collect::<Result<_, _>>().map_err(|e| store_error(&e))
+}
+
+/// When the newest one was taken that is known to be whole. One from the future was made by a clock that was wrong.
+pub fn newest_verified(tx: &ReadTx<'_>, now: Timestamp) -> Result<Option<Timestamp>, AppError> {
+    let newest = tx.prepare(NEWEST_VERIFIED)?.query_row([now.millis()], |row| row.get::<_, Option<i64>>(0));
     Ok(newest.map_err(|e| store_error(&e))?.map(Timestamp))
 }
 
@@ -69,8 +78,8 @@ pub fn set_verified(tx: &WriteTx<'_>, _permit: &Permit, id: i64, at: Timestamp) 
 }
 
 /// Forgets one whose file was deleted.
-pub fn delete_by_path(tx: &WriteTx<'_>, _permit: &Permit, path: &str) -> Result<usize, AppError> {
-    tx.execute(DELETE_BY_PATH, [path])
+pub fn delete(tx: &WriteTx<'_>, _permit: &Permit, id: i64) -> Result<(), AppError> {
+    tx.execute(DELETE, [id]).map(|_| ())
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Backup> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::engine::connection;
+use super::engine::{connection, migrate};
 use super::{OpenError, ReadTx, Synchronous, WriteTx, store_error};
 use crate::domain::error::AppError;
 use crate::domain::time::Timestamp;
@@ -25,6 +25,7 @@ pub fn find_key_check(tx: &ReadTx<'_>) -> Result<Option<Vec<u8>>, AppError> {
 
 /// The same of a file that is not open, before there is a key to open it with.
 pub fn read_key_check(path: &Path) -> Result<Option<Vec<u8>>, OpenError> {
+    migrate::refuse_foreign_file(path)?;
     let connection = connection::open(path, Synchronous::Normal)?;
     Ok(connection.query_row(FIND, [KEY_CHECK], |row| row.get(0)).optional()?)
 }

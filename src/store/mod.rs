@@ -47,8 +47,8 @@ pub use engine::connection::{Presence, refuse_network_file_system, wal_of as wal
 pub use engine::copies::carry::{Carried, raise_sequences};
 pub use engine::copies::make::{Made, make as make_copy};
 pub use engine::copies::rehearse::{Rehearsed, rehearse};
-pub use engine::copies::restore::place as place_copy;
-pub use engine::copies::{CopyError, Pace, Part, free_inodes, free_space, prepare_folder, seal_of};
+pub use engine::copies::restore::{There, place as place_copy, prepare as prepare_place};
+pub use engine::copies::{CopyError, Pace, Part, Stop, free_inodes, free_space, prepare_folder, seal_of};
 pub use engine::look::Look;
 pub use engine::migrate::File as SchemaFile;
 pub use engine::search::{fill as fill_search, needs_filling as needs_search};

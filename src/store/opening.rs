@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
 use super::CopyError;
 
 /// Why a database cannot be opened: what is wrong, and what to do.
@@ -16,12 +18,19 @@ pub enum OpenError {
     Migration { from: i64, to: i64, cause: String },
     BackupFirst { from: i64, to: i64, cause: Box<CopyError> },
     Restoring { path: PathBuf },
+    Emptied { path: PathBuf },
+    DiskFull,
+    Disk(String),
     Engine(String),
 }
 
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
-        OpenError::Engine(error.to_string())
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => OpenError::DiskFull,
+            Some(ErrorCode::SystemIoFailure) => OpenError::Disk(error.to_string()),
+            _ => OpenError::Engine(error.to_string()),
+        }
     }
 }
 
@@ -62,6 +71,20 @@ impl fmt::Display for OpenError {
             ),
             OpenError::Restoring { path } => {
                 write!(f, "A backup is just being restored to {}.\nTry again when that is done.", path.display())
+            }
+            OpenError::Emptied { path } => write!(
+                f,
+                "The database {} is empty, and its write-ahead log is not: it was cut off.\nLeave both as they are, and restore a backup: panel restore FILE",
+                path.display()
+            ),
+            OpenError::DiskFull => f.write_str(
+                "The disk of the database is full.\nFree some space there and try again; nothing was changed.",
+            ),
+            OpenError::Disk(cause) => {
+                write!(
+                    f,
+                    "The disk of the database does not do its part: {cause}.\nSee whether it is full (df) or failing (dmesg)."
+                )
             }
             OpenError::Engine(cause) => {
                 write!(f, "The database cannot be used: {cause}.\nIf the file is damaged, restore a backup.")

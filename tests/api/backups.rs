@@ -11,7 +11,7 @@ use crate::support::{PATIENCE, Plan, TestApp};
 fn names(app: &TestApp) -> Vec<String> {
     let entries = fs::read_dir(folder(app)).into_iter().flatten();
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.retain(|name| !name.starts_with('.'));
+    names.retain(|name| !name.starts_with('.') && !name.contains("2099"));
     names.sort();
     names
 }
@@ -29,10 +29,13 @@ async fn health(app: &TestApp) -> Value {
 async fn every_day_one_is_made_and_verified_and_only_the_newest_are_kept() {
     let plan = Plan::new().with_metrics().at("2026-05-12T03:29:00Z").config(|config| config.backup.keep = 2);
     let app = plan.spawn().await;
+    // What only bears such a name is somebody else's.
+    fs::create_dir(folder(&app)).unwrap();
+    let theirs = folder(&app).join("panel-scheduled-20990101T033000Z.db");
+    fs::write(&theirs, "theirs").unwrap();
     assert_eq!(health(&app).await["last_verified_backup_age"], Value::Null);
     let mut expected: Vec<String> = Vec::new();
     // What a backup left that was cut short.
-    fs::create_dir(folder(&app)).unwrap();
     let left = folder(&app).join(".panel-scheduled-20260501T033000Z.db.part");
     fs::write(&left, "half").unwrap();
     for day in 12..16 {
@@ -50,6 +53,7 @@ async fn every_day_one_is_made_and_verified_and_only_the_newest_are_kept() {
     assert_eq!(health(&app).await["last_verified_backup_age"], 7200);
     assert_eq!(names(&app), expected, "one a day");
     assert!(!left.exists());
+    assert!(theirs.exists());
 }
 
 #[tokio::test]

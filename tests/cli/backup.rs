@@ -55,7 +55,7 @@ fn a_backup_that_somebody_else_is_making_is_left_to_them_and_one_that_was_interr
     home.write(".x.db.part", "half");
     let other = fs::File::open(home.path(".x.db.part")).unwrap();
     other.lock().unwrap();
-    home.run(["backup", "x.db"]).refused(".x.db.part is in use", "");
+    home.run(["backup", "x.db"]).refused(".x.db.part is what another command is working on", "Try again");
     drop(other);
     home.ok(["backup", "x.db"]);
     assert_eq!(beside(&home), ["x.db"]);
@@ -137,6 +137,7 @@ fn without_a_name_it_goes_to_the_folder_of_the_settings_which_is_beside_the_data
     let home = Home::new();
     fs::create_dir(home.path("data")).unwrap();
     let database = home.path("data/panel.db").display().to_string();
+    assert_eq!(home.run_with(&[("PANEL_DATABASE__PATH", &database)], ["migrate"]).code, 0);
     let ran = home.run_with(&[("PANEL_DATABASE__PATH", &database)], ["--json", "backup"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let made = ran.json();
@@ -164,8 +165,9 @@ fn what_was_altered_cut_or_never_a_backup_is_not_whole_and_nothing_is_left_behin
         ("the head", flipped(30), "is damaged"),
         ("the seal", flipped(seal + 30), "is damaged"),
         ("the hash", flipped(whole.len() - 10), "is damaged"),
-        ("cut", whole[..whole.len() - 5000].to_vec(), "is not a file that panel backup made"),
-        ("longer", [&whole[..], b"x"].concat(), "is not a file that panel backup made"),
+        ("cut", whole[..whole.len() - 5000].to_vec(), "it is cut off"),
+        ("without its last line", whole[..whole.len() - 72].to_vec(), "its last line is missing"),
+        ("longer", [&whole[..], b"x"].concat(), "its last line is missing"),
         ("empty", Vec::new(), "is not a file that panel backup made"),
         ("unsealed", whole[..seal].to_vec(), "is not a file that panel backup made"),
         ("text", b"something else".to_vec(), "is not a file that panel backup made"),
@@ -175,6 +177,9 @@ fn what_was_altered_cut_or_never_a_backup_is_not_whole_and_nothing_is_left_behin
         assert!(ran.stderr.contains(why), "{what}: {ran:?}");
         ran.refused("y.db", "");
     }
+    rustix::fs::mkfifoat(rustix::fs::CWD, home.path("pipe"), rustix::fs::Mode::RUSR).unwrap();
+    home.run(["backup", "verify", "pipe"]).refused("it is not a regular file", "");
+    fs::remove_file(home.path("pipe")).unwrap();
     home.run(["backup", "verify", "nowhere"]).refused("nowhere cannot be read", "");
     assert_eq!(beside(&home), ["x.db", "y.db"]);
     assert_eq!(home.count("backups WHERE verified_at IS NOT NULL"), 0);
@@ -208,4 +213,42 @@ fn the_list_tells_what_was_made_the_latest_first_and_each_leaves_a_trail() {
     assert_eq!(of("verified_at").iter().map(Value::is_null).collect::<Vec<_>>(), [true, false]);
     assert_eq!(home.count("audit WHERE action = 'backups.create'"), 2);
     assert_eq!(home.count("audit WHERE action = 'backups.verify'"), 1);
+}
+
+#[test]
+fn where_there_is_no_database_none_is_made_to_be_backed_up() {
+    let home = Home::new();
+    home.run(["backup", "x.db"]).refused("there is no database panel.db", "database.path");
+    assert!(home.contents().is_empty());
+    let home = Home::with_database();
+    fs::remove_file(home.path("panel.db")).unwrap();
+    // Its key file tells that there was one.
+    home.run(["serve"]).refused("its database panel.db is not", "panel restore FILE");
+    assert_eq!(home.contents().len(), 1);
+}
+
+#[test]
+fn a_backup_of_another_installation_is_whole_and_it_is_said_whose_it_is() {
+    let (home, other) = (Home::with_database(), Home::with_database());
+    other.ok(["backup", "x.db"]);
+    fs::copy(other.path("x.db"), home.path("x.db")).unwrap();
+    assert!(home.ok(["backup", "verify", "x.db"]).stderr.contains("another key file"));
+    // Beside a database that cannot be opened it is still looked at: that is when it is needed.
+    home.write("panel.db", "damaged");
+    home.ok(["backup", "verify", "x.db"]);
+}
+
+#[test]
+fn a_backup_of_a_panel_that_died_leaves_its_log_where_it_is() {
+    let home = Home::with_database();
+    let server = home.serve();
+    home.add_user("eve", "user");
+    server.kill();
+    let log = fs::read(home.path("panel.db-wal")).unwrap();
+    assert!(!log.is_empty());
+    home.run(["doctor"]);
+    assert_eq!(fs::read(home.path("panel.db-wal")).unwrap(), log, "looking changes nothing");
+    home.ok(["backup", "x.db"]);
+    let users: i64 = look(&home, "x.db").query_row("SELECT count(*) FROM users", [], |row| row.get(0)).unwrap();
+    assert_eq!(users, 2);
 }

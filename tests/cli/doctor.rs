@@ -78,6 +78,7 @@ fn examine(home: &Home, settings: &[(&str, &str)]) -> (i32, Vec<(String, String)
         let (name, verdict) = (text("name"), text("verdict"));
         assert!(!text("what").is_empty(), "{finding}");
         if matches!(verdict.as_str(), "warning" | "failed") {
+            assert!(!text("fix").contains("rm "), "{finding}");
             assert!(!text("fix").is_empty(), "{finding}");
             if name != "server" {
                 strange.push((name, verdict));
@@ -154,6 +155,24 @@ const FAULTS: &[Fault] = &[
     of_files("an interrupted backup", |home| home.write(".x.db.part", "x"), &[("leftovers", "warning")]),
     of_files("an older schema", |home| change(home, "PRAGMA user_version = 1"), &[("schema", "failed")]),
     of_files("a newer schema", |home| change(home, "PRAGMA user_version = 99"), &[("schema", "failed")]),
+    of_files(
+        "an index of one's own",
+        |home| change(home, "CREATE INDEX mine ON audit (ip)"),
+        &[("schema-objects", "warning")],
+    ),
+    of_files(
+        "a request log of a newer panel",
+        |home| home.open("panel-logs.db").execute_batch("PRAGMA user_version = 99").unwrap(),
+        &[("request-log", "failed")],
+    ),
+    of_files(
+        "a folder of backups that is not mounted",
+        |home| {
+            fs::remove_dir_all(home.path("backups")).unwrap();
+            std::os::unix::fs::symlink("nowhere", home.path("backups")).unwrap();
+        },
+        &[("backup-folder", "failed"), ("backup-file", "failed")],
+    ),
     of_files("a lost index", |home| change(home, "DROP INDEX audit_by_actor"), &[("schema-objects", "failed")]),
     of_files(
         "a damaged page",
@@ -206,6 +225,8 @@ const FAULTS: &[Fault] = &[
         &[("sealed-passwords", "failed")],
     ),
     of_settings(&[("PANEL_BACKUP__DAILY_AT", "")], &[("backup-schedule", "warning")]),
+    // The panel's own key: no fix may take it away.
+    of_settings(&[("PANEL_BACKUP__FOLDER", ".")], &[("backup-without-key", "failed"), ("backup-folder", "failed")]),
     of_files(
         "a file where the backups belong",
         |home| {

@@ -167,6 +167,92 @@ fn a_damaged_database_is_replaced_and_it_is_said_that_nothing_could_be_carried_o
     assert_eq!(replaced(&home).len(), 1);
 }
 
+/// A backup, and a panel that died afterwards with two users in its log.
+fn died_after_its_backup() -> (Home, Vec<u8>) {
+    let home = backed_up();
+    let server = home.serve();
+    home.add_user("eve", "user");
+    home.add_user("bob", "user");
+    server.kill();
+    let log = fs::read(home.path("panel.db-wal")).unwrap();
+    assert!(!log.is_empty());
+    (home, log)
+}
+
+#[test]
+fn the_log_of_a_lost_or_damaged_database_never_meets_the_restored_one_and_is_kept() {
+    for (what, lose) in [
+        ("moved away", (|home| fs::rename(home.path("panel.db"), home.path("bad")).unwrap()) as fn(&Home)),
+        ("emptied", |home| home.write("panel.db", "")),
+        ("overwritten", |home| home.write("panel.db", vec![7; 40_000])),
+    ] {
+        let (home, log) = died_after_its_backup();
+        lose(&home);
+        home.run(["doctor"]);
+        home.run(["migrate"]);
+        let ran = home.ok(RESTORE);
+        assert!(ran.stderr.contains("revoke again"), "{what}: {ran:?}");
+        assert_eq!(home.value::<String>("panel.db", "PRAGMA integrity_check"), "ok", "{what}");
+        assert_eq!((home.count("users"), home.count("subscribers")), (1, 1), "{what}");
+        let kept = replaced(&home).into_iter().find(|name| name.ends_with("-wal")).unwrap_or_else(|| panic!("{what}"));
+        assert!(fs::read(home.path(&kept)).unwrap() == log, "{what}: what the log held is lost");
+    }
+}
+
+#[test]
+fn what_died_with_a_log_is_kept_with_what_the_log_held() {
+    let (home, _) = died_after_its_backup();
+    home.ok(RESTORE);
+    assert_eq!(home.count("users"), 1);
+    let kept = replaced(&home);
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(home.value::<i64>(&kept[0], "SELECT count(*) FROM users"), 3);
+}
+
+#[test]
+fn the_file_that_is_restored_is_never_the_one_that_is_written() {
+    let home = backed_up();
+    fs::copy(home.path("x.db"), home.path(".panel.db.part")).unwrap();
+    let before = home.contents();
+    home.run(["restore", ".panel.db.part"]).refused("what another command is working on", "");
+    assert!(home.contents() == before);
+}
+
+#[test]
+fn a_link_to_the_database_stays_one() {
+    let home = backed_up();
+    fs::create_dir(home.path("disk")).unwrap();
+    fs::rename(home.path("panel.db"), home.path("disk/real.db")).unwrap();
+    std::os::unix::fs::symlink("disk/real.db", home.path("panel.db")).unwrap();
+    home.add_user("eve", "user");
+    home.ok(RESTORE);
+    assert!(fs::symlink_metadata(home.path("panel.db")).unwrap().is_symlink());
+    assert_eq!(home.count("users"), 1);
+    fs::rename(home.path("disk"), home.path("unmounted")).unwrap();
+    home.run(RESTORE).refused("panel.db cannot be followed to where it leads", "");
+}
+
+#[test]
+fn a_sealed_backup_that_was_altered_is_not_taken_as_one_without_a_seal() {
+    let home = backed_up();
+    let whole = fs::read(home.path("x.db")).unwrap();
+    home.write("cut.db", &whole[..whole.len() - 10]);
+    let mut altered = whole.clone();
+    altered[9000] ^= 4;
+    home.write("altered.db", altered);
+    for file in ["cut.db", "altered.db"] {
+        home.run(["restore", "--unsealed", file]).refused("is damaged", "another backup");
+    }
+}
+
+#[test]
+fn an_index_of_the_operators_own_does_not_keep_a_backup_from_being_restored() {
+    let home = backed_up();
+    home.open("panel.db").execute_batch("CREATE INDEX mine ON subscribers (phone)").unwrap();
+    home.ok(["backup", "y.db"]);
+    home.ok(["restore", "y.db"]);
+}
+
 #[test]
 fn a_new_box_takes_the_exported_key_and_the_backup_and_is_the_old_one() {
     let home = backed_up();

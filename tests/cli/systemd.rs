@@ -29,7 +29,11 @@ impl Manager {
         let until = Instant::now() + DEADLINE;
         let mut message = [0; 4096];
         while Instant::now() < until {
-            let length = self.socket.recv(&mut message).unwrap_or_else(|e| panic!("{line} was never said: {e}"));
+            let length = match self.socket.recv(&mut message) {
+                Ok(length) => length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => panic!("{line} was never said: {error}"),
+            };
             if std::str::from_utf8(&message[..length]).unwrap().lines().any(|said| said == line) {
                 return;
             }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::output::{Failure, say};
 use crate::crypto::random;
 use crate::domain::encoding::hex;
+use crate::store::free_space;
 
 /// Something may still be closing its files.
 const TRIES: usize = 3;
@@ -18,7 +19,7 @@ pub struct Scratch(PathBuf);
 impl Scratch {
     /// Makes it below this folder, for its owner only.
     pub fn make(below: &Path, needed_bytes: u64) -> Result<Self, Failure> {
-        let free = free_bytes(below).map_err(|error| unusable(below, &error))?;
+        let free = free_space(below).map_err(|error| unusable(below, &error))?;
         if free < needed_bytes {
             let mib = |bytes: u64| bytes / (1024 * 1024);
             let why = format!(
@@ -46,12 +47,6 @@ impl Drop for Scratch {
             say(&format!("The folder {} could not be removed; delete it.", self.0.display()));
         }
     }
-}
-
-/// What somebody without privileges may still fill.
-fn free_bytes(folder: &Path) -> io::Result<u64> {
-    let stat = rustix::fs::statvfs(folder)?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 fn unusable(folder: &Path, error: &io::Error) -> Failure {

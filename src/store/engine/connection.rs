@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::domain::error::AppError;
 use crate::store::{OpenError, Synchronous};
@@ -119,11 +120,23 @@ impl OpenFile {
     }
 }
 
-/// The write-ahead log of a database.
+/// The write-ahead log of a database, which lies beside the file itself where the path is a link.
 pub fn wal_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+    let mut name = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).into_os_string();
     name.push("-wal");
     PathBuf::from(name)
+}
+
+/// Opens one that is there to read it, and changes nothing of it: where nobody else has it open, a log that was left stays.
+pub fn open_to_look(path: &Path) -> rusqlite::Result<Connection> {
+    let has_log = wal_of(path).metadata().is_ok_and(|wal| wal.len() > 0);
+    // Writable, because the engine makes its index of a log, and takes it away again.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
+    Ok(connection)
 }
 
 /// Makes the file with mode 0600 where it is missing. One that is there must be a file; its rights are left alone until

@@ -10,12 +10,12 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::thread;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use rustix::fs::{AtFlags, CWD, FlockOperation, RenameFlags, flock, renameat_with, statvfs};
 
 use crate::domain::text;
@@ -28,14 +28,40 @@ const MARGIN: u64 = 16 * 1024 * 1024;
 /// Why a copy could not be made, was not good, or could not be put back: what is wrong, and what to do.
 #[derive(Debug)]
 pub enum CopyError {
-    Exists { path: PathBuf },
-    NoRoom { folder: PathBuf, need: u64, free: u64 },
-    File { path: PathBuf, what: &'static str, cause: io::Error },
-    Engine { path: PathBuf, cause: String },
-    NotABackup { path: PathBuf },
-    Damaged { path: PathBuf, what: String },
+    Exists {
+        path: PathBuf,
+    },
+    /// A backup is restored to a scratch place beside the database, which is not theirs to choose.
+    NoRoom {
+        folder: PathBuf,
+        need: u64,
+        free: u64,
+        scratch: bool,
+    },
+    File {
+        path: PathBuf,
+        what: &'static str,
+        cause: io::Error,
+    },
+    Engine {
+        path: PathBuf,
+        cause: String,
+    },
+    NotABackup {
+        path: PathBuf,
+    },
+    Damaged {
+        path: PathBuf,
+        what: String,
+    },
     Schema(OpenError),
-    InUse { path: PathBuf },
+    InUse {
+        path: PathBuf,
+    },
+    /// Another command is at work on the same file.
+    UnderWay {
+        path: PathBuf,
+    },
     Stopped,
 }
 
@@ -67,13 +93,15 @@ impl fmt::Display for CopyError {
             CopyError::Exists { path } => {
                 write!(f, "{} is there already.\nName another file: nothing is overwritten.", path.display())
             }
-            CopyError::NoRoom { folder, need, free } => write!(
-                f,
-                "The disk of {} has {} left, and {} are needed.\nFree some space, or name a place on another disk.",
-                folder.display(),
-                text::size(*free),
-                text::size(*need)
-            ),
+            CopyError::NoRoom { folder, need, free, scratch } => {
+                let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+                let remedy = match scratch {
+                    true => "Free some space there: a backup is restored beside the database to see that it is whole.",
+                    false => "Free some space, or name a place on another disk.",
+                };
+                let (free, need) = (text::size(*free), text::size(*need));
+                write!(f, "The disk of {} has {free} left, and {need} are needed.\n{remedy}", folder.display())
+            }
             CopyError::File { path, what, cause } => {
                 write!(f, "{} cannot be {what}: {cause}.\nCheck its folder, rights and disk.", path.display())
             }
@@ -98,6 +126,13 @@ impl fmt::Display for CopyError {
                 "{} is in use.\nStop the panel first (systemctl stop panel), and let other commands end.",
                 path.display()
             ),
+            CopyError::UnderWay { path } => {
+                write!(
+                    f,
+                    "{} is what another command is working on.\nTry again when that one has ended.",
+                    path.display()
+                )
+            }
             CopyError::Stopped => f.write_str("It was stopped before it was done.\nNothing was left behind."),
         }
     }
@@ -105,23 +140,73 @@ impl fmt::Display for CopyError {
 
 impl std::error::Error for CopyError {}
 
+/// Tells others to stop, and lets them wait for it.
+#[derive(Debug, Default)]
+pub struct Stop {
+    told: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Stop {
+    pub fn tell(&self) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    fn is_told(&self) -> bool {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for it as long as this.
+    pub fn is_told_within(&self, patience: Duration) -> bool {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(told, patience, |told| !*told);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// How soon the engine's longer checks give up after that.
+const INTERRUPT_WITHIN: Duration = Duration::from_millis(200);
+
 /// How fast a copy may go, so that requests keep their disk, and whether it should go on at all.
 #[derive(Debug)]
 pub struct Pace<'s> {
     bytes_per_second: u64,
-    stopped: Option<&'s Receiver<()>>,
+    stop: Option<&'s Stop>,
     began: Instant,
     spent: u64,
 }
 
 impl<'s> Pace<'s> {
     pub fn new(bytes_per_second: u64) -> Self {
-        Self { bytes_per_second: bytes_per_second.max(1), stopped: None, began: Instant::now(), spent: 0 }
+        Self { bytes_per_second: bytes_per_second.max(1), stop: None, began: Instant::now(), spent: 0 }
     }
 
-    /// Ends with [`CopyError::Stopped`] once the other end of the channel is dropped.
-    pub fn until(stopped: &'s Receiver<()>, bytes_per_second: u64) -> Self {
-        Self { stopped: Some(stopped), ..Self::new(bytes_per_second) }
+    /// Ends with [`CopyError::Stopped`] once it is told to stop.
+    pub fn until(stop: &'s Stop, bytes_per_second: u64) -> Self {
+        Self { stop: Some(stop), ..Self::new(bytes_per_second) }
+    }
+
+    /// Runs what the engine does in one go, and cuts it short once it is told to stop.
+    fn interruptible<T>(
+        &self,
+        connection: &Connection,
+        work: impl FnOnce() -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let Some(stop) = self.stop else { return work() };
+        let (handle, done) = (connection.get_interrupt_handle(), Stop::default());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.is_told_within(INTERRUPT_WITHIN) {
+                    if stop.is_told() {
+                        return handle.interrupt();
+                    }
+                }
+            });
+            let outcome = work();
+            done.tell();
+            outcome
+        })
     }
 
     /// Rests where it was quicker than it may be.
@@ -129,17 +214,15 @@ impl<'s> Pace<'s> {
         self.spent = self.spent.saturating_add(bytes);
         let micros = u128::from(self.spent).saturating_mul(1_000_000) / u128::from(self.bytes_per_second);
         let due = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
-        let rest = || due.saturating_sub(self.began.elapsed());
-        match self.stopped.map(|stopped| stopped.recv_timeout(rest())) {
-            Some(Ok(()) | Err(RecvTimeoutError::Disconnected)) => return Err(CopyError::Stopped),
-            Some(Err(RecvTimeoutError::Timeout)) => {}
+        let rest = due.saturating_sub(self.began.elapsed());
+        match self.stop {
+            Some(stop) if stop.is_told_within(rest) => Err(CopyError::Stopped),
+            Some(_) => Ok(()),
             None => {
-                while !rest().is_zero() {
-                    thread::park_timeout(rest());
-                }
+                Stop::default().is_told_within(rest);
+                Ok(())
             }
         }
-        Ok(())
     }
 }
 
@@ -165,10 +248,10 @@ pub fn free_space(folder: &Path) -> io::Result<u64> {
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-fn need_room(folder: &Path, bytes: u64) -> Result<(), CopyError> {
+fn need_room(folder: &Path, bytes: u64, scratch: bool) -> Result<(), CopyError> {
     let free = free_space(folder).map_err(CopyError::file(folder, "used"))?;
     let need = bytes.saturating_add(MARGIN);
-    if free < need { Err(CopyError::NoRoom { folder: folder.to_owned(), need, free }) } else { Ok(()) }
+    if free < need { Err(CopyError::NoRoom { folder: folder.to_owned(), need, free, scratch }) } else { Ok(()) }
 }
 
 /// Gives the file its name, unless something has it, and sees to it that the name is on the disk too.
@@ -204,32 +287,48 @@ pub struct Part {
 impl Part {
     /// Beside its target, under a name that nobody takes for a backup. What an interrupted run left there is removed.
     fn beside(target: &Path) -> Result<Self, CopyError> {
-        let mut name = OsString::from(".");
-        name.push(target.file_name().unwrap_or_default());
-        name.push(".part");
-        let path = target.with_file_name(name);
+        let path = Self::path_beside(target);
         let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         for _ in 0..2 {
             let file = open().map_err(CopyError::file(&path, "written"))?;
             if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-                return Err(CopyError::InUse { path });
+                return Err(CopyError::UnderWay { path });
             }
-            let is_new = file.metadata().map_err(CopyError::file(&path, "read"))?.len() == 0;
-            if is_new {
+            let metadata = file.metadata().map_err(CopyError::file(&path, "read"))?;
+            // Between the two, whoever had it may have given it its name, or removed it.
+            let is_there = fs::symlink_metadata(&path).is_ok_and(|there| is_same_file(&there, &metadata));
+            if is_there && metadata.len() == 0 {
                 return Ok(Self { path, file });
             }
-            remove(&path);
+            if is_there {
+                remove(&path);
+            }
         }
-        Err(CopyError::InUse { path })
+        Err(CopyError::UnderWay { path })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// Whether it is this file, which must not be written over.
+    fn would_be(target: &Path, file: &Path) -> bool {
+        let there = fs::metadata(Self::path_beside(target));
+        fs::metadata(file).is_ok_and(|file| there.is_ok_and(|there| is_same_file(&there, &file)))
+    }
+
+    fn path_beside(target: &Path) -> PathBuf {
+        let mut name = OsString::from(".");
+        name.push(target.file_name().unwrap_or_default());
+        name.push(".part");
+        target.with_file_name(name)
+    }
+
     /// Removes what an interrupted run left; what somebody is at work on stays.
     pub fn sweep(path: &Path) {
-        if let Ok(file) = File::open(path)
+        // A named pipe would be waited for.
+        if fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
+            && let Ok(file) = File::open(path)
             && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
         {
             remove(path);
@@ -241,6 +340,10 @@ impl Drop for Part {
     fn drop(&mut self) {
         remove(&self.path);
     }
+}
+
+fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 fn remove(path: &Path) {

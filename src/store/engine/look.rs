@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension};
 
-use super::connection::BUSY;
+use super::connection;
 use super::copies::rehearse;
-use super::migrate::{self, File};
+use super::migrate::{self, Difference, File};
 use crate::domain::error::AppError;
 use crate::store::{OpenError, ReadTx, store_error};
 
@@ -22,10 +22,7 @@ impl Look {
     /// One that is not there is not made.
     pub fn at(path: &Path) -> Result<Self, OpenError> {
         migrate::refuse_foreign_file(path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY)?;
-        connection.pragma_update(None, "query_only", true)?;
+        let connection = connection::open_to_look(path)?;
         let version = migrate::version(&connection)?;
         Ok(Self { connection, version })
     }
@@ -34,8 +31,8 @@ impl Look {
         work(&ReadTx { connection: &self.connection })
     }
 
-    /// What is otherwise than in a fresh database, by name.
-    pub fn schema_differences(&self) -> Result<Vec<String>, AppError> {
+    /// What is otherwise than in a fresh database.
+    pub fn schema_differences(&self) -> Result<Vec<Difference>, AppError> {
         migrate::differences(&self.connection, File::Main).map_err(|e| store_error(&e))
     }
 

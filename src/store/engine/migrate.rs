@@ -1,7 +1,7 @@
 //! Bringing a file to the current schema: a fresh one gets `schema.sql`, an older one its steps, a newer one is refused.
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -59,18 +59,31 @@ pub fn is_older(connection: &Connection, file: File) -> Result<Option<i64>, Open
     Ok(version(connection)?.filter(|found| *found < file.version()))
 }
 
-/// What is missing, too much or otherwise than in a fresh database of the current schema, by name.
-pub fn differences(connection: &Connection, file: File) -> rusqlite::Result<Vec<String>> {
+/// Something that is missing, too much or otherwise than in a fresh database.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Difference {
+    pub name: String,
+    /// One more index than ours, which forbids nothing.
+    pub is_extra_index: bool,
+}
+
+/// What is otherwise than in a fresh database of the current schema.
+pub fn differences(connection: &Connection, file: File) -> rusqlite::Result<Vec<Difference>> {
     let fresh = Connection::open_in_memory()?;
     fresh.execute_batch(file.schema())?;
     let (is, wanted) = (objects(connection)?, objects(&fresh)?);
-    let only_in = |one: &[(String, String)], other: &[(String, String)]| {
-        one.iter().filter(|object| !other.contains(object)).map(|(name, _)| name.clone()).collect::<Vec<_>>()
-    };
-    let mut names = [only_in(&is, &wanted), only_in(&wanted, &is)].concat();
-    names.sort_unstable();
-    names.dedup();
-    Ok(names)
+    let mut all = Vec::new();
+    for (name, statement) in is.iter().filter(|object| !wanted.contains(object)) {
+        let is_known = wanted.iter().any(|(known, _)| known == name);
+        let is_extra_index = !is_known && statement.to_ascii_uppercase().starts_with("CREATE INDEX");
+        all.push(Difference { name: name.clone(), is_extra_index });
+    }
+    let is_missing = |(name, _): &&(String, String)| !is.iter().any(|(there, _)| there == name);
+    all.extend(
+        wanted.iter().filter(is_missing).map(|(name, _)| Difference { name: name.clone(), is_extra_index: false }),
+    );
+    all.sort_unstable();
+    Ok(all)
 }
 
 /// Tables, indexes and the like with the statement that made them. The statistics of the query planner are no schema.
@@ -128,8 +141,18 @@ fn not_ours(path: impl AsRef<Path>) -> OpenError {
 /// file that is being made right now the header does not say yet whose it is; there the schema version decides.
 pub fn refuse_foreign_file(path: &Path) -> Result<(), OpenError> {
     let mut header = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(100).read_to_end(&mut header));
+    let is_file = |metadata: fs::Metadata| match metadata.is_file() {
+        true => Ok(()),
+        // A named pipe would be waited for.
+        false => Err(io::Error::other("it is not a regular file")),
+    };
+    let file = fs::metadata(path).and_then(is_file).and_then(|()| fs::File::open(path));
+    let read = file.and_then(|file| file.take(100).read_to_end(&mut header));
     read.map_err(|e| OpenError::File { path: path.to_owned(), cause: e.to_string() })?;
+    // Opened, its log would be thrown away as that of nothing.
+    if header.is_empty() && wal_of(path).metadata().is_ok_and(|wal| wal.len() > 0) {
+        return Err(OpenError::Emptied { path: path.to_owned() });
+    }
     let magic = header.is_empty() || header.starts_with(b"SQLite format 3\0");
     let number = |range: std::ops::Range<usize>| {
         header.get(range).map_or(0, |bytes| bytes.iter().fold(0, |number, byte| number << 8 | i64::from(*byte)))

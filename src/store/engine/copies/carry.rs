@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row};
 
 use crate::domain::error::AppError;
 use crate::domain::keys::KeyId;
-use crate::store::engine::connection::BUSY;
+use crate::store::engine::connection;
 use crate::store::keys::carried::{CarriedKey, CarriedSecret};
 use crate::store::{OpenError, WriteTx, store_error};
 
@@ -29,9 +29,7 @@ pub struct Carried {
 impl Carried {
     /// Of a database that is to be replaced; one that is damaged cannot be asked.
     pub fn read(path: &Path) -> Result<Self, OpenError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let old = Connection::open_with_flags(path, flags)?;
-        old.busy_timeout(BUSY)?;
+        let old = connection::open_to_look(path)?;
         let mut keys = Vec::new();
         let mut statement = old.prepare(KEYS)?;
         let mut of_key = old.prepare(SECRETS)?;

@@ -3,19 +3,19 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
 
 use super::seal::{self, Seal};
 use super::{CopyError, Pace, Part, need_room, publish};
 use crate::domain::time::Timestamp;
-use crate::store::engine::connection::{BUSY, folder_of};
+use crate::store::engine::connection::{self, folder_of};
 
 /// Pages copied between two looks at the pace.
 const STEP: i32 = 64;
 
 /// So that the disk is never handed more at once than it writes in a moment: a long flush would hold up every commit.
-const FLUSH_EVERY: u64 = 4 * 1024 * 1024;
+pub const FLUSH_EVERY: u64 = 4 * 1024 * 1024;
 
 /// A backup that is on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +33,8 @@ pub fn make(source: &Path, target: &Path, taken_at: Timestamp, pace: &mut Pace<'
     }
     let mut part = Part::beside(target)?;
     let bytes = copy(source, &part, pace)?;
-    let rows = settle(part.path())?;
-    let schema = rows.1;
-    let seal = Seal { taken_at, version: env!("CARGO_PKG_VERSION").to_owned(), schema, bytes, rows: rows.0 };
+    let (rows, schema) = settle(part.path())?;
+    let seal = Seal { taken_at, version: env!("CARGO_PKG_VERSION").to_owned(), schema, bytes, rows };
     let path = part.path().to_owned();
     let (sha256, bytes) = seal::append(&path, &mut part.file, &seal, pace)?;
     publish(part.path(), target)?;
@@ -45,18 +44,14 @@ pub fn make(source: &Path, target: &Path, taken_at: Timestamp, pace: &mut Pace<'
 /// Gives the number of bytes that were copied.
 fn copy(source: &Path, part: &Part, pace: &mut Pace<'_>) -> Result<u64, CopyError> {
     let of_source = CopyError::engine(source);
-    // Writable, because the log of a database that was not closed must be brought in; nothing is written.
-    let from = Connection::open_with_flags(source, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .map_err(&of_source)?;
-    from.busy_timeout(BUSY).map_err(&of_source)?;
-    from.pragma_update(None, "query_only", true).map_err(&of_source)?;
+    let from = connection::open_to_look(source).map_err(&of_source)?;
     // The snapshot: as long as it is held, what others write does not make the copy begin anew.
     let snapshot = from.unchecked_transaction().map_err(&of_source)?;
     let number = |pragma: &str| snapshot.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let pages = number("page_count").map_err(&of_source)?;
     let page = u64::try_from(number("page_size").map_err(&of_source)?).unwrap_or_default();
     let bytes = u64::try_from(pages).unwrap_or_default().saturating_mul(page);
-    need_room(&folder_of(part.path()), bytes)?;
+    need_room(&folder_of(part.path()), bytes, false)?;
 
     let of_part = CopyError::engine(part.path());
     let mut to = Connection::open(part.path()).map_err(&of_part)?;

@@ -1,15 +1,17 @@
 //! Restoring a backup to a scratch place, and looking at it as the panel would.
 
+use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
-use super::make::count_rows;
+use super::make::{FLUSH_EVERY, count_rows};
 use super::seal::{self, Seal};
 use super::{CopyError, Pace, Part, need_room};
-use crate::store::Synchronous;
 use crate::store::engine::connection::{self, folder_of};
 use crate::store::engine::migrate::{self, File};
+use crate::store::{OpenError, Synchronous};
 
 /// A backup that was restored to a scratch place and found whole. The place is gone when this is dropped.
 #[derive(Debug)]
@@ -25,43 +27,76 @@ pub struct Rehearsed {
 /// schema on the way.
 pub fn rehearse(backup: &Path, place: &Path, pace: &mut Pace<'_>) -> Result<Rehearsed, CopyError> {
     let length = backup.metadata().map_err(CopyError::file(backup, "read"))?.len();
-    let mut scratch = Part::beside(place)?;
-    need_room(&folder_of(place), length)?;
-    let (seal, sha256) = seal::open(backup, &mut scratch.file, pace)?;
+    if Part::would_be(place, backup) {
+        return Err(CopyError::UnderWay { path: backup.to_owned() });
+    }
+    let scratch = Part::beside(place)?;
+    need_room(&folder_of(place), length, true)?;
+    let (seal, sha256) = seal::open(backup, &mut Flushed::new(&scratch.file), pace)?;
     scratch.file.sync_all().map_err(CopyError::file(scratch.path(), "written"))?;
     if seal.schema > File::Main.version() {
-        return Err(crate::store::OpenError::NewerSchema { found: seal.schema, known: File::Main.version() }.into());
+        return Err(OpenError::NewerSchema { found: seal.schema, known: File::Main.version() }.into());
     }
-    let key_check = examine(backup, scratch.path(), &seal)?;
+    let key_check = examine(backup, scratch.path(), &seal, pace)?;
     Ok(Rehearsed { seal, sha256, key_check, scratch })
 }
 
-fn examine(backup: &Path, scratch: &Path, seal: &Seal) -> Result<Option<Vec<u8>>, CopyError> {
-    let engine = CopyError::engine(backup);
-    let mut copy = connection::open(scratch, Synchronous::Normal).map_err(&engine)?;
-    if let Some(damage) = damage_of(&copy).map_err(&engine)? {
+/// Hands the disk what it is given bit by bit: a long flush at the end would hold up every commit.
+struct Flushed<'f> {
+    file: &'f fs::File,
+    unflushed: u64,
+}
+
+impl<'f> Flushed<'f> {
+    fn new(file: &'f fs::File) -> Self {
+        Self { file, unflushed: 0 }
+    }
+}
+
+impl Write for Flushed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.unflushed += written as u64;
+        if self.unflushed >= FLUSH_EVERY {
+            self.file.sync_data()?;
+            self.unflushed = 0;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn examine(backup: &Path, scratch: &Path, seal: &Seal, pace: &Pace<'_>) -> Result<Option<Vec<u8>>, CopyError> {
+    let engine = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::OperationInterrupted) => CopyError::Stopped,
+        _ => CopyError::engine(backup)(error),
+    };
+    let mut copy = connection::open(scratch, Synchronous::Normal).map_err(engine)?;
+    if let Some(damage) = pace.interruptible(&copy, || damage_of(&copy)).map_err(engine)? {
         return Err(CopyError::damaged(backup, damage));
     }
-    if let Some(table) = orphan_of(&copy).map_err(&engine)? {
+    if let Some(table) = pace.interruptible(&copy, || orphan_of(&copy)).map_err(engine)? {
         return Err(CopyError::damaged(backup, format!("a row of {table} refers to one that is not there")));
     }
-    let rows = count_rows(&copy).map_err(&engine)?;
+    let rows = pace.interruptible(&copy, || count_rows(&copy)).map_err(engine)?;
     if let Some((table, counted)) = rows.iter().find(|row| !seal.rows.contains(row)) {
-        return Err(CopyError::damaged(
-            backup,
-            format!("its table {table} has {counted} rows, which is not what it was sealed with"),
-        ));
+        let what = format!("its table {table} has {counted} rows, which is not what it was sealed with");
+        return Err(CopyError::damaged(backup, what));
     }
     if rows.len() != seal.rows.len() {
         return Err(CopyError::damaged(backup, "a table that it was sealed with is missing"));
     }
     migrate::run(&mut copy, File::Main)?;
-    let strange = migrate::differences(&copy, File::Main).map_err(&engine)?;
-    if let Some(name) = strange.first() {
-        return Err(CopyError::damaged(backup, format!("its schema is not the panel's: {name} differs")));
+    let strange = migrate::differences(&copy, File::Main).map_err(engine)?;
+    // An index that somebody made by hand costs time and changes nothing.
+    if let Some(strange) = strange.iter().find(|strange| !strange.is_extra_index) {
+        return Err(CopyError::damaged(backup, format!("its schema is not the panel's: {} differs", strange.name)));
     }
     let check = copy.query_row("SELECT value FROM meta WHERE name = 'key_check'", [], |row| row.get(0)).optional();
-    let check = check.map_err(&engine)?;
+    let check = check.map_err(engine)?;
     copy.close().map_err(|(_, error)| engine(error))?;
     Ok(check)
 }

@@ -1,61 +1,118 @@
 //! Putting a rehearsed database in the place of another, which is kept beside it.
 
-use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{CopyError, Part, sync_folder};
 use crate::domain::time::Timestamp;
 use crate::store::engine::connection::wal_of;
+use crate::store::engine::migrate;
 
-/// At every moment there is a whole database in the place, so a power cut leaves the old one or the new one. Gives the name
-/// under which the old one is kept.
-pub fn place(scratch: &Part, path: &Path, now: Timestamp) -> Result<Option<PathBuf>, CopyError> {
-    fold_log_in(scratch.path())?;
-    if wal_of(scratch.path()).exists() {
-        return Err(CopyError::InUse { path: scratch.path().to_owned() });
+/// What is in the place of a database that is to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum There {
+    Nothing,
+    /// In its one file: what its log held was brought in.
+    Whole,
+    /// Left as it is, with its log.
+    Damaged,
+}
+
+/// Looks at what is to be replaced. One that is damaged may be the reason for the restore; one that only cannot be used at the
+/// moment is not, and what its log holds would be lost.
+pub fn prepare(path: &Path) -> Result<There, CopyError> {
+    let metadata = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(There::Nothing),
+        Err(error) => return Err(CopyError::file(path, "read")(error)),
+        Ok(metadata) => metadata,
+    };
+    if !metadata.is_file() || migrate::refuse_foreign_file(path).is_err() {
+        return Ok(There::Damaged);
     }
-    let kept = if path.symlink_metadata().is_ok() { Some(keep(path, now)?) } else { None };
+    match fold_log_in(path) {
+        Ok(()) => Ok(There::Whole),
+        Err(Unfolded::Damaged) => Ok(There::Damaged),
+        Err(Unfolded::Not(error)) => Err(error),
+    }
+}
+
+/// At every moment there is a database in the place, so a power cut leaves the old one or the new one. Gives the name under which
+/// the old one is kept.
+pub fn place(scratch: &Part, path: &Path, now: Timestamp) -> Result<Option<PathBuf>, CopyError> {
+    fold_log_in(scratch.path()).map_err(|unfolded| match unfolded {
+        Unfolded::Damaged => CopyError::damaged(scratch.path(), "it was whole a moment ago"),
+        Unfolded::Not(error) => error,
+    })?;
+    let kept = keep(path, now)?;
     fs::rename(scratch.path(), path).map_err(CopyError::file(path, "replaced"))?;
     sync_folder(path)?;
     Ok(kept)
 }
 
-/// Brings what is still in a database's log into its one file: no database may meet the log of another.
-fn fold_log_in(path: &Path) -> Result<(), CopyError> {
-    let engine = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => CopyError::InUse { path: path.to_owned() },
-        _ => CopyError::Engine { path: path.to_owned(), cause: error.to_string() },
-    };
-    let database = Connection::open(path).map_err(engine)?;
-    let mode = database.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get::<_, String>(0));
-    if mode.map_err(engine)? != "delete" {
-        return Err(CopyError::InUse { path: path.to_owned() });
-    }
-    database.close().map_err(|(_, error)| engine(error))?;
-    fs::File::open(path).and_then(|file| file.sync_all()).map_err(CopyError::file(path, "written"))
+enum Unfolded {
+    Damaged,
+    Not(CopyError),
 }
 
-fn keep(path: &Path, now: Timestamp) -> Result<PathBuf, CopyError> {
-    // One that is damaged is kept as it is, with its log: it may be the reason for the restore.
-    if let Err(in_use @ CopyError::InUse { .. }) = fold_log_in(path) {
-        return Err(in_use);
+/// Brings what is still in a database's log into its one file: no database may meet the log of another.
+fn fold_log_in(path: &Path) -> Result<(), Unfolded> {
+    let in_use = || Unfolded::Not(CopyError::InUse { path: path.to_owned() });
+    let engine = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Unfolded::Damaged,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => in_use(),
+        _ => Unfolded::Not(CopyError::engine(path)(error)),
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let database = Connection::open_with_flags(path, flags).map_err(engine)?;
+    let mode = database.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get::<_, String>(0));
+    if mode.map_err(engine)? != "delete" || wal_of(path).exists() {
+        return Err(in_use());
     }
-    let mut name = OsString::from(path.file_stem().unwrap_or_default());
-    name.push(format!("-replaced-{}.db", now.compact()));
-    let kept = path.with_file_name(name);
-    // A second name, and the first one is then given away by the rename: it is never without a file.
-    fs::hard_link(path, &kept).map_err(CopyError::file(&kept, "written"))?;
-    let wal = wal_of(path);
-    if wal.exists() {
-        fs::rename(&wal, wal_of(&kept)).map_err(CopyError::file(&wal, "moved"))?;
+    database.close().map_err(|(_, error)| engine(error))?;
+    let synced = fs::File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(|cause| Unfolded::Not(CopyError::file(path, "written")(cause)))
+}
+
+/// Gives the old database a second name, which the first one is then taken from: it is never without a file. What lies beside it
+/// goes along, also where it lies there alone: the new database must not meet it.
+fn keep(path: &Path, now: Timestamp) -> Result<Option<PathBuf>, CopyError> {
+    let kept = free_name(path, now)?;
+    let mut is_kept = false;
+    if path.symlink_metadata().is_ok() {
+        fs::hard_link(path, &kept).map_err(CopyError::file(&kept, "written"))?;
+        is_kept = true;
     }
-    let mut shm = path.as_os_str().to_owned();
-    shm.push("-shm");
+    for suffix in ["-wal", "-journal"] {
+        let (from, to) = (with_suffix(path, suffix), with_suffix(&kept, suffix));
+        if from.symlink_metadata().is_ok() {
+            fs::rename(&from, &to).map_err(CopyError::file(&from, "moved"))?;
+            is_kept = true;
+        }
+    }
     // An index of the log, made anew by whoever needs it.
-    drop(fs::remove_file(shm));
+    drop(fs::remove_file(with_suffix(path, "-shm")));
     sync_folder(path)?;
-    Ok(kept)
+    Ok(is_kept.then_some(kept))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// One that nothing has, nor anything that belongs to it.
+fn free_name(path: &Path, now: Timestamp) -> Result<PathBuf, CopyError> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let named = |turn: u32| {
+        let turn = if turn == 0 { String::new() } else { format!("-{turn}") };
+        path.with_file_name(format!("{stem}-replaced-{}{turn}.db", now.compact()))
+    };
+    let is_free = |name: &PathBuf| {
+        ["", "-wal", "-journal"].iter().all(|suffix| with_suffix(name, suffix).symlink_metadata().is_err())
+    };
+    (0..100).map(named).find(is_free).ok_or_else(|| CopyError::Exists { path: named(0) })
 }

@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 const HEAD: &str = "panel-backup-v1\n";
 const LAST: &str = "sha256 ";
 /// `sha256`, a space, 64 digits, a newline.
-const LAST_LINE: u64 = 72;
+const LAST_LINE: usize = 72;
 /// Many times what the tables of any version need.
 const LONGEST: u64 = 64 * 1024;
 const CHUNK: usize = 256 * 1024;
@@ -83,21 +83,26 @@ pub fn append(path: &Path, file: &mut File, seal: &Seal, pace: &mut Pace<'_>) ->
 /// Reads the whole file, hands the database on, and gives its seal if not a byte of it has changed.
 pub fn open(path: &Path, database: &mut impl Write, pace: &mut Pace<'_>) -> Result<(Seal, [u8; 32]), CopyError> {
     let read = CopyError::file(path, "read");
-    let mut file = File::open(path).map_err(&read)?;
+    let mut file = regular_file(path).map_err(&read)?;
     let length = file.metadata().map_err(&read)?.len();
-    let last = LAST_LINE.min(length);
-    let mut line = String::new();
-    file.seek(SeekFrom::Start(length - last)).map_err(&read)?;
-    // What is not text is no last line of ours.
-    let _: Result<usize, io::Error> = file.read_to_string(&mut line);
-    let told = line.strip_prefix(LAST).and_then(|rest| rest.strip_suffix('\n')).filter(|told| told.len() == 64);
+    let mut end = Vec::new();
+    file.seek(SeekFrom::Start(length.saturating_sub(LONGEST))).map_err(&read)?;
+    (&mut file).take(LONGEST).read_to_end(&mut end).map_err(&read)?;
+    let last = end.len().checked_sub(LAST_LINE).and_then(|at| end.get(at..)).unwrap_or_default();
+    let told = std::str::from_utf8(last).ok().and_then(|line| line.strip_prefix(LAST)?.strip_suffix('\n'));
+    let was_sealed = told.is_some() || end.windows(HEAD.len()).any(|window| window == HEAD.as_bytes());
     file.seek(SeekFrom::Start(0)).map_err(&read)?;
     let Some(bytes) = database_bytes(&mut file).map_err(&read)? else {
-        return Err(not_ours(path, told, "its first bytes are not those of a database"));
+        return Err(not_whole(path, was_sealed, "its first bytes are not those of a database"));
     };
-    let rest = length.saturating_sub(last).saturating_sub(bytes);
-    if told.is_none() || bytes > length - last || rest > LONGEST {
-        return Err(not_ours(path, told, "its end is missing, or is another's"));
+    if length < bytes {
+        return Err(CopyError::damaged(path, format!("it is cut off: {length} of {bytes} bytes are there")));
+    }
+    let Some(told) = told else { return Err(not_whole(path, was_sealed, "its last line is missing")) };
+    let sealed = length.saturating_sub(LAST_LINE as u64);
+    let rest = sealed.saturating_sub(bytes);
+    if bytes > sealed || rest > LONGEST {
+        return Err(not_whole(path, was_sealed, "its end is another's"));
     }
     file.seek(SeekFrom::Start(0)).map_err(&read)?;
     let mut hash = Sha256::new();
@@ -109,16 +114,24 @@ pub fn open(path: &Path, database: &mut impl Write, pace: &mut Pace<'_>) -> Resu
     let sha256: [u8; 32] = hash.finalize().into();
     let seal = String::from_utf8(text).ok().and_then(|text| Seal::parse(&text));
     match seal {
-        Some(seal) if told == Some(hex(&sha256).as_str()) && seal.bytes == bytes => Ok((seal, sha256)),
+        Some(seal) if told == hex(&sha256) && seal.bytes == bytes => Ok((seal, sha256)),
         _ => Err(CopyError::damaged(path, "its SHA-256 is not the one it was sealed with")),
     }
 }
 
+/// A named pipe would be waited for, and a device has no end.
+fn regular_file(path: &Path) -> io::Result<File> {
+    match std::fs::metadata(path)?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::other("it is not a regular file")),
+    }
+}
+
 /// A file with a seal that does not fit was a backup once; one without never was.
-fn not_ours(path: &Path, told: Option<&str>, what: &str) -> CopyError {
-    match told {
-        Some(_) => CopyError::damaged(path, what),
-        None => CopyError::NotABackup { path: path.to_owned() },
+fn not_whole(path: &Path, was_sealed: bool, what: &str) -> CopyError {
+    match was_sealed {
+        true => CopyError::damaged(path, what),
+        false => CopyError::NotABackup { path: path.to_owned() },
     }
 }
 
