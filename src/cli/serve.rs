@@ -1,6 +1,5 @@
 //! `panel serve`: opens everything, tells systemd when it is ready, and stops in order.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use actix_web::web::Data;
@@ -12,11 +11,13 @@ use super::output::{Failure, Outcome, say};
 use super::owner;
 use crate::actions::{self, bootstrap};
 use crate::app::{App, Clock, LastUses};
-use crate::config::{Config, Listen, Log, LogFormat};
+use crate::config::{Config, Listen};
 use crate::domain::policy;
 use crate::http::{self, State};
 use crate::jobs::{Jobs, On};
 use crate::limits::KeyLimits;
+use crate::logging;
+use crate::panics;
 use crate::store::{self, request_logs::RequestLogs};
 
 pub fn run(config: Config) -> Outcome {
@@ -25,7 +26,10 @@ pub fn run(config: Config) -> Outcome {
         return Err(Failure::new(why, "Remove both and put a reverse proxy in front (server.trusted_proxies)."));
     }
     owner::become_owner(&config.database.path)?;
-    start_logging(&config.log);
+    if let Err(error) = logging::start(&config.log) {
+        say(&format!("the log could not be started: {error}"));
+    }
+    panics::watch();
     let logs_path = store::logs_path(&config.database.path);
     let app = App::open(config, Clock::default()).map_err(|error| Failure::sentences(&error.to_string()))?;
     let logs = RequestLogs::open(&logs_path).map_err(|error| Failure::sentences(&error.to_string()))?;
@@ -114,36 +118,5 @@ async fn watchdog(state: Data<State>) {
 fn notify(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "systemd could not be told");
-    }
-}
-
-/// Standard error, where a reader that went away or a full disk loses lines and nothing else.
-struct Careful;
-
-impl Write for Careful {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        drop(std::io::stderr().write_all(line));
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What cannot be parsed is answered without a word: strangers must not fill the log.
-fn start_logging(settings: &Log) {
-    let filter = tracing_subscriber::EnvFilter::new(format!("warn,actix_http=off,panel={}", settings.level));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .log_internal_errors(false)
-        .with_writer(|| Careful)
-        .with_target(false);
-    let started = match settings.format {
-        LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
-    if let Err(error) = started {
-        say(&format!("the log could not be started: {error}"));
     }
 }

@@ -65,7 +65,7 @@ impl Serving {
 pub fn start(state: Data<State>) -> io::Result<Serving> {
     // First: whoever has this address is perhaps another panel, whose Unix socket must not be taken from it.
     let bound_metrics = metrics::bind(&state)?;
-    let forgetful = state.clone();
+    let of_minutes = state.clone();
     let settings = &state.app.config.server;
     let (workers, listens) = (settings.workers(), settings.listen.clone());
     let mut server = HttpServer::new(move || App::new().app_data(state.clone()).default_service(web::to(door::serve)))
@@ -90,7 +90,7 @@ pub fn start(state: Data<State>) -> io::Result<Serving> {
             )
         })?;
     }
-    actix_web::rt::spawn(forget_idle(forgetful));
+    actix_web::rt::spawn(minutes(of_minutes));
     let bound = listens.iter().zip(server.addrs()).map(|(listen, address)| match listen {
         Listen::Tcp(_) => Listen::Tcp(address),
         Listen::Unix(path) => Listen::Unix(path.clone()),
@@ -110,15 +110,15 @@ pub fn start(state: Data<State>) -> io::Result<Serving> {
 /// state then, so its own end cannot be waited for.
 pub fn drain(state: &State) {
     state.aftermaths.flush(FLUSH_PATIENCE);
+    state.aftermaths.end_minute();
     state.logs.flush(FLUSH_PATIENCE);
 }
 
-/// Drops counts of keys and addresses that no longer matter, once a minute.
-async fn forget_idle(state: Data<State>) {
+async fn minutes(state: Data<State>) {
     let mut minutes = tokio::time::interval(Duration::from_secs(60));
     loop {
         minutes.tick().await;
-        state.forget_idle();
+        state.end_minute();
     }
 }
 
