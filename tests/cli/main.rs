@@ -7,6 +7,9 @@
 )]
 #![expect(clippy::disallowed_types, reason = "looks into the files behind the binary's back")]
 
+/// The same that the HTTP tests look for secrets with.
+#[path = "../api/support/secrets.rs"]
+mod detector;
 /// The same that the HTTP tests hold every answer to.
 #[path = "../api/support/document.rs"]
 mod document;

@@ -11,13 +11,18 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::home::DEADLINE;
+use crate::detector::Secrets;
+use crate::home::{DEADLINE, SUBSCRIBERS};
 use crate::raw_http::{self, Answer};
+
+/// What a process wrote on stderr so far.
+pub type Said = Arc<Mutex<String>>;
 
 pub struct Server {
     pub address: SocketAddr,
     pid: Pid,
-    said: Arc<Mutex<String>>,
+    said: Said,
+    secrets: Arc<Secrets>,
     reader: Option<JoinHandle<()>>,
     ended: Receiver<ExitStatus>,
     over: bool,
@@ -25,12 +30,11 @@ pub struct Server {
 
 impl Server {
     /// Starts it and waits until it says that it listens.
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command, said: Said, secrets: Arc<Secrets>) -> Self {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap();
         let pid = Pid::from_child(&child);
         let stderr = child.stderr.take().unwrap();
-        let said = Arc::new(Mutex::new(String::new()));
         let (heard, lines) = channel();
         let buffer = Arc::clone(&said);
         let reader = std::thread::spawn(move || {
@@ -44,7 +48,7 @@ impl Server {
         let (end, ended) = channel();
         std::thread::spawn(move || end.send(child.wait().unwrap()));
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { address: unknown, pid, said, reader: Some(reader), ended, over: false };
+        let mut server = Self { address: unknown, pid, said, secrets, reader: Some(reader), ended, over: false };
         let until = Instant::now() + DEADLINE;
         loop {
             let Ok(line) = lines.recv_timeout(until.saturating_duration_since(Instant::now())) else {
@@ -87,7 +91,12 @@ impl Server {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        raw_http::send(self.address, method, path, headers, body)
+        self.secrets.note_text(path);
+        headers.iter().for_each(|(name, value)| self.secrets.note_header(name, value.as_bytes()));
+        self.secrets.note_body(body.as_bytes());
+        let answer = raw_http::send(self.address, method, path, headers, body);
+        answer.note_secrets(&self.secrets);
+        answer
     }
 
     pub fn get(&self, path: &str, key: &str) -> Answer {
@@ -95,7 +104,8 @@ impl Server {
     }
 
     pub fn create(&self, key: &str, body: &Value) -> Answer {
-        raw_http::create(self.address, key, body)
+        let headers = [("X-API-Key", key), ("Content-Type", "application/json")];
+        self.send("POST", SUBSCRIBERS, &headers, &body.to_string())
     }
 }
 
