@@ -64,6 +64,7 @@ impl fmt::Display for AppOpenError {
                 "The key file {} is not the one this database was made with.\nPut the right one in its place; without it no sealed password can be read.",
                 key_file.display()
             ),
+            AppOpenError::Start(AppError::Unavailable(cause)) => OpenError::Disk(cause.clone()).fmt(f),
             AppOpenError::Start(error) => {
                 write!(f, "The database cannot be used: {error}.\nRestore a backup if this stays.")
             }

@@ -26,6 +26,17 @@ pub fn start(settings: &Log) -> Result<(), TryInitError> {
     tracing_subscriber::registry().with(filter).with(lines).try_init()
 }
 
+/// Says something that is for a person whatever the level, in the form of the log.
+pub fn announce(settings: &Log, message: &str, name: &'static str, value: &str) {
+    match settings.format {
+        LogFormat::Text => to_stderr(&format!("{message}:\n{value}\n")),
+        LogFormat::Json => {
+            let fields = Fields { message: message.to_owned(), others: vec![(name, value.into())] };
+            to_stderr(&fields.json(Clock::default().now().rfc3339_millis(), Level::INFO));
+        }
+    }
+}
+
 /// Where a reader that went away or a full disk loses lines and nothing else.
 fn to_stderr(line: &str) {
     static IS_BROKEN_OFF: AtomicBool = AtomicBool::new(false);

@@ -96,7 +96,8 @@ fn offer_setup(app: &App) -> Outcome {
         return Ok(());
     }
     let link = make_link(app, &permit)?;
-    say(&format!("Set the password of admin within 30 minutes (the link works once):\n{}", link.expose_secret()));
+    let what = "Set the password of admin within 30 minutes (the link works once)";
+    logging::announce(&app.config.log, what, "link", link.expose_secret());
     Ok(())
 }
 

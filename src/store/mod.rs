@@ -69,18 +69,42 @@ impl Synchronous {
 /// Why a database cannot be opened: what is wrong, and what to do.
 #[derive(Debug)]
 pub enum OpenError {
-    Folder { folder: PathBuf, cause: String },
-    File { path: PathBuf, cause: String },
-    NetworkFileSystem { path: PathBuf, name: &'static str },
-    NotOurs { path: PathBuf },
-    NewerSchema { found: i64, known: i64 },
-    Migration { from: i64, to: i64, cause: String },
+    Folder {
+        folder: PathBuf,
+        cause: String,
+    },
+    File {
+        path: PathBuf,
+        cause: String,
+    },
+    NetworkFileSystem {
+        path: PathBuf,
+        name: &'static str,
+    },
+    NotOurs {
+        path: PathBuf,
+    },
+    NewerSchema {
+        found: i64,
+        known: i64,
+    },
+    Migration {
+        from: i64,
+        to: i64,
+        cause: String,
+    },
+    /// Something outside the file keeps it from being used.
+    Disk(String),
     Engine(String),
 }
 
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
-        OpenError::Engine(error.to_string())
+        match store_error(&error) {
+            _ if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => OpenError::Engine(error.to_string()),
+            AppError::Unavailable(cause) => OpenError::Disk(cause),
+            _ => OpenError::Engine(error.to_string()),
+        }
     }
 }
 
@@ -93,7 +117,7 @@ impl fmt::Display for OpenError {
             OpenError::File { path, cause } => {
                 write!(
                     f,
-                    "The database {} cannot be opened: {cause}.\nCheck its owner and rights, or set database.path.",
+                    "The database {} cannot be opened: {cause}.\nCheck its disk, its owner and its rights, or set database.path.",
                     path.display()
                 )
             }
@@ -114,6 +138,10 @@ impl fmt::Display for OpenError {
             OpenError::Migration { from, to, cause } => write!(
                 f,
                 "The database could not be brought from schema {from} to {to}: {cause}.\nIt is unchanged: the version that wrote it still opens it."
+            ),
+            OpenError::Disk(cause) => write!(
+                f,
+                "The database cannot be used: {cause}.\nMake sure that its disk works, has room and can be written; what was stored is still there."
             ),
             OpenError::Engine(cause) => {
                 write!(f, "The database cannot be used: {cause}.\nIf the file is damaged, restore a backup.")
@@ -233,8 +261,9 @@ impl Db {
         self.failing.load(Ordering::Relaxed)
     }
 
-    /// Whether something can be changed: an empty write would succeed on a full disk.
+    /// Whether something can be changed, and there is room for more: an empty write would succeed on a full disk.
     pub fn check_writing(&self) -> Result<(), AppError> {
+        connection::check_room(self.file.path())?;
         self.write_blocking(meta::beat)?;
         self.failing.store(false, Ordering::Relaxed);
         Ok(())

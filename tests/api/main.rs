@@ -18,6 +18,7 @@ mod external;
 mod gates;
 mod idempotency;
 mod keys;
+mod log_lines;
 mod metrics;
 mod openapi;
 mod panel;

@@ -14,11 +14,13 @@ mod detector;
 #[path = "../api/support/document.rs"]
 mod document;
 mod home;
+mod mounts;
 mod raw_http;
 mod server;
 
 mod config;
 mod definitions;
+mod disk_full;
 mod exit_codes;
 mod healthcheck;
 mod keyfile;

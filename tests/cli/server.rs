@@ -55,10 +55,29 @@ impl Server {
                 panic!("the server does not listen; it said:\n{}", server.said());
             };
             if let Some((_, address)) = line.split_once("listening on ") {
-                server.address = address.trim_end_matches('"').parse().unwrap_or(unknown);
+                server.address = address.trim_end_matches(['"', '}']).parse().unwrap_or(unknown);
                 return server;
             }
         }
+    }
+
+    /// Starts one whose stderr goes elsewhere, to where `said` reads it.
+    pub fn listening(command: &mut Command, said: impl Fn() -> String, secrets: Arc<Secrets>) -> Self {
+        let mut child = command.spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        let (end, ended) = channel();
+        std::thread::spawn(move || end.send(child.wait().unwrap()));
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server =
+            Self { address: unknown, pid, said: Said::default(), secrets, reader: None, ended, over: false };
+        let until = Instant::now() + DEADLINE;
+        while server.address == unknown {
+            assert!(Instant::now() < until, "the server does not listen; it said:\n{}", said());
+            let text = said();
+            let rest = text.split_once("listening on ").and_then(|(_, rest)| rest.split_once(['"', '\n']));
+            server.address = rest.and_then(|(address, _)| address.parse().ok()).unwrap_or(unknown);
+        }
+        server
     }
 
     /// What it wrote on stderr so far.

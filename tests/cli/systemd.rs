@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use crate::home::{DEADLINE, Home};
 
-struct Manager {
+pub struct Manager {
     socket: UnixDatagram,
-    path: String,
+    pub path: String,
 }
 
 impl Manager {
-    fn new(home: &Home) -> Self {
+    pub fn new(home: &Home) -> Self {
         let path = home.path("notify.sock");
         let socket = UnixDatagram::bind(&path).unwrap();
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -19,7 +19,7 @@ impl Manager {
     }
 
     /// Waits for a message that has this line.
-    fn hears(&self, line: &str) {
+    pub fn hears(&self, line: &str) {
         let until = Instant::now() + DEADLINE;
         let mut message = [0; 4096];
         while Instant::now() < until {
