@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::{ArcSwap, Guard};
 use chrono_tz::Tz;
 
 use crate::actions;
@@ -14,8 +15,9 @@ use crate::config::{self, Config};
 use crate::crypto::{Hasher, KeyFile, KeyFileError, Sealer, Signer, random};
 use crate::domain::error::AppError;
 use crate::domain::keys::KeyId;
+use crate::domain::policy;
 use crate::domain::time::{Date, Timestamp};
-use crate::store::{self, Db, OpenError, Options, Synchronous};
+use crate::store::{self, Db, OpenError, Options, Presence, Synchronous};
 
 /// Where the doors get the time from.
 #[derive(Debug, Clone, Default)]
@@ -94,18 +96,22 @@ impl From<AppError> for AppOpenError {
 
 #[derive(Debug)]
 pub struct App {
-    pub config: Config,
+    config: ArcSwap<Config>,
     pub db: Db,
     pub sealer: Sealer,
     pub signer: Signer,
     pub hasher: Hasher,
     pub clock: Clock,
+    /// Keeps a restore from replacing the database under our feet. After the database, which is closed first.
+    _presence: Option<Presence>,
 }
 
 impl App {
     /// Opens (or makes) database and key file, and sees to it that a fresh database has what it begins with.
     pub fn open(config: Config, clock: Clock) -> Result<Self, AppOpenError> {
         let path = &config.database.path;
+        let key_file = store::key_file_path(path);
+        let presence = Presence::announce(path, &key_file)?;
         let workers = u32::try_from(config.server.workers()).unwrap_or(u32::MAX);
         let db = Db::open(&Options {
             path: path.clone(),
@@ -116,13 +122,38 @@ impl App {
             fast_readers: workers,
             slow_readers: 4,
             queue: store::QUEUE,
+            backup_to: Some((config.backup_folder(), clock.now())),
         })?;
-        let (sealer, signer) = open_key_file(&db, &store::key_file_path(path))?;
+        let (sealer, signer) = open_key_file(&db, &key_file)?;
+        // A fresh database has had no key file until now.
+        let presence = presence.map_or_else(|| Presence::announce(path, &key_file), |there| Ok(Some(there)))?;
+        if let Some(backup) = db.migrated().and_then(|migrated| migrated.backup.clone()) {
+            let now = clock.now();
+            db.write_blocking(move |tx| actions::backups::note_made(tx, &policy::system(), &backup, now).map(|_| ()))?;
+        }
         if !db.read(actions::bootstrap::is_done)? {
             let (uid, now) = (random::uid()?, clock.now());
             db.write_blocking(move |tx| actions::bootstrap::run(tx, uid, now))?;
         }
-        Ok(Self { config, db, sealer, signer, hasher: Hasher::start(), clock })
+        Ok(Self {
+            config: ArcSwap::from_pointee(config),
+            db,
+            sealer,
+            signer,
+            hasher: Hasher::start(),
+            clock,
+            _presence: presence,
+        })
+    }
+
+    /// The settings in force. They can be others a moment later: what belongs together is read from one of these.
+    pub fn config(&self) -> Guard<Arc<Config>> {
+        self.config.load()
+    }
+
+    /// Only with settings that may change while running: see [`Config::reloaded`].
+    pub fn set_config(&self, config: Config) {
+        self.config.store(Arc::new(config));
     }
 
     pub fn now(&self) -> Timestamp {
@@ -130,7 +161,7 @@ impl App {
     }
 
     pub fn zone(&self) -> Tz {
-        self.config.locale.time_zone
+        self.config().locale.time_zone
     }
 
     pub fn today(&self) -> Date {

@@ -2,13 +2,15 @@
 
 mod error;
 mod load;
+mod reading;
+mod reload;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -17,9 +19,10 @@ use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
 pub use load::{Loaded, Origin, Setting, load, load_from};
-pub use values::{ClientIpHeader, Currency, Listen, LogFormat, LogLevel, PublicUrl, Synchronous};
+pub use reload::Reloaded;
+pub use values::{ClientIpHeader, Currency, Listen, LogFormat, LogLevel, PublicUrl, Synchronous, TimeOfDay};
 
-use values::{between, maybe, one, several};
+use reading::{between, maybe, one, several};
 
 /// Every setting of the contract's `cli.md`; `Default` is its table.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -31,6 +34,7 @@ pub struct Config {
     pub limits: Limits,
     pub keys: Keys,
     pub logs: Logs,
+    pub backup: Backup,
     pub locale: Locale,
     pub log: Log,
 }
@@ -125,6 +129,24 @@ pub struct Logs {
     pub max_rows: u64,
 }
 
+/// Copies of the database, made while it is in use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Backup {
+    /// Relative paths start at the folder of the database; ask [`Config::backup_folder`] for the one in force.
+    #[serde(with = "one")]
+    pub folder: PathBuf,
+    /// By the clock of `locale.time_zone`; `None` = no backup by the clock, written as an empty string.
+    #[serde(with = "one")]
+    pub daily_at: Option<TimeOfDay>,
+    /// Backups by the clock that are kept, from 1 to 3650.
+    #[serde(deserialize_with = "between::<_, _, 1, 3650>")]
+    pub keep: u32,
+    /// MiB read and written in a second, from 1 to 100 000.
+    #[serde(deserialize_with = "between::<_, _, 1, 100_000>")]
+    pub mib_per_second: u32,
+}
+
 /// Where the business is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -164,6 +186,11 @@ impl Server {
         }
     }
 
+    /// Certificate and key, where TLS is spoken.
+    pub fn tls_files(&self) -> Option<(&Path, &Path)> {
+        self.tls_cert.as_deref().zip(self.tls_key.as_deref())
+    }
+
     /// Worker threads, at least 1: `workers`, or the number of cores when that is 0.
     pub fn workers(&self) -> usize {
         match self.workers {
@@ -182,6 +209,19 @@ impl Server {
 }
 
 impl Config {
+    /// Where the database is.
+    pub fn database_folder(&self) -> PathBuf {
+        match self.database.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
+
+    /// Where backups are put that are not given a place.
+    pub fn backup_folder(&self) -> PathBuf {
+        self.database.path.parent().unwrap_or(Path::new("")).join(&self.backup.folder)
+    }
+
     /// The first rule between settings that is broken: the keys that can mend it, and what is wrong.
     fn contradiction(&self) -> Option<(&'static [&'static str], String)> {
         let Server { listen, tls_cert, tls_key, .. } = &self.server;
@@ -244,6 +284,13 @@ impl Default for Limits {
 impl Default for Logs {
     fn default() -> Self {
         Self { retention_days: 90, max_rows: 5_000_000 }
+    }
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        let half_past_three = TimeOfDay { minutes: 3 * 60 + 30 };
+        Self { folder: PathBuf::from("backups"), daily_at: Some(half_past_three), keep: 7, mib_per_second: 50 }
     }
 }
 

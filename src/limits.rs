@@ -2,6 +2,7 @@
 //! nothing; taking and judging are one step, so that two workers cannot both take the last request.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::keys::KeyId;
@@ -12,7 +13,7 @@ use crate::domain::time::Timestamp;
 #[derive(Debug)]
 pub struct KeyLimits {
     /// Requests a minute of a key that has no limit of its own; 0: none.
-    default_per_minute: u32,
+    default_per_minute: AtomicU32,
     counts: Mutex<Counts>,
 }
 
@@ -25,7 +26,16 @@ struct Counts {
 
 impl KeyLimits {
     pub fn new(default_per_minute: u32) -> Self {
-        Self { default_per_minute, counts: Mutex::default() }
+        Self { default_per_minute: AtomicU32::new(default_per_minute), counts: Mutex::default() }
+    }
+
+    /// What was counted stays.
+    pub fn set_default(&self, per_minute: u32) {
+        self.default_per_minute.store(per_minute, Ordering::Relaxed);
+    }
+
+    fn of_key(&self, key: &KeyFacts) -> [u32; 3] {
+        of_key(key, self.default_per_minute.load(Ordering::Relaxed))
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -39,7 +49,7 @@ impl KeyLimits {
 
     /// The key's windows as they stand.
     pub fn peek(&self, key: &KeyFacts, now: Timestamp) -> Vec<Window> {
-        let limits = of_key(key, self.default_per_minute);
+        let limits = self.of_key(key);
         if limits == [0; 3] {
             return Vec::new();
         }
@@ -49,7 +59,7 @@ impl KeyLimits {
 
     /// Counts one request, unless a window is full. Gives the windows as they stand after it.
     pub fn take(&self, key: &KeyFacts, now: Timestamp) -> Result<Vec<Window>, Vec<Window>> {
-        let limits = of_key(key, self.default_per_minute);
+        let limits = self.of_key(key);
         if limits == [0; 3] {
             return Ok(Vec::new());
         }

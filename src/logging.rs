@@ -10,20 +10,30 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::app::Clock;
-use crate::config::{Log, LogFormat};
+use crate::config::{Log, LogFormat, LogLevel};
 use crate::domain::text::is_unseen;
 
 /// Characters of a field that are kept.
 const LONGEST: usize = 1_024;
 
-/// Sends the log to standard error. What cannot be parsed is answered without a word: strangers must not fill the log.
-pub fn start(settings: &Log) -> Result<(), TryInitError> {
-    let filter = EnvFilter::new(format!("warn,actix_http=off,panel={}", settings.level));
+/// Makes the log louder or quieter.
+pub type SetLevel = Box<dyn Fn(LogLevel) + Send + Sync>;
+
+/// Sends the log to standard error.
+pub fn start(settings: &Log) -> Result<SetLevel, TryInitError> {
+    let (filter, handle) = reload::Layer::new(filter(settings.level));
     let lines = Lines::new(settings.format, to_stderr);
-    tracing_subscriber::registry().with(filter).with(lines).try_init()
+    tracing_subscriber::registry().with(filter).with(lines).try_init()?;
+    Ok(Box::new(move |level| drop(handle.reload(self::filter(level)))))
+}
+
+/// What cannot be parsed is answered without a word: strangers must not fill the log.
+fn filter(level: LogLevel) -> EnvFilter {
+    EnvFilter::new(format!("warn,actix_http=off,panel={level}"))
 }
 
 /// Says something that is for a person whatever the level, in the form of the log.

@@ -3,6 +3,7 @@
 mod can;
 mod change;
 mod mint;
+mod suggest;
 mod whoami;
 
 use std::fmt;
@@ -27,6 +28,7 @@ use crate::store::{self, ReadTx, WriteTx};
 pub use can::{Answered, Question, can, long_windows};
 pub use change::{KeyChange, check_reach, rotate, update};
 pub use mint::mint;
+pub use suggest::{evidence, facts, follow};
 pub use whoami::{Whoami, whoami};
 
 /// What a request showed. Where it stands in the request is the surface's knowledge.

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod backups;
 pub mod bootstrap;
 pub mod callers;
 pub mod key_file;

@@ -31,7 +31,7 @@ pub fn run(app: &App, command: &Command) -> Outcome {
 /// Makes a setup link for the administrator.
 pub fn make_link(app: &App, permit: &Permit) -> Result<SecretString, Failure> {
     let token = base64url(&random::bytes::<32>()?);
-    let link = format!("{}/setup/{token}", app.config.server.public_url());
+    let link = format!("{}/setup/{token}", app.config().server.public_url());
     let (permit, now) = (permit.clone(), app.now());
     let make = move |tx: &crate::store::WriteTx<'_>| {
         let admin = actions::users::get(tx, &permit, bootstrap::ADMIN)?;

@@ -44,7 +44,7 @@ pub fn export(app: &App, passphrase_stdin: bool) -> Outcome {
         let why = format!("the passphrase must have at least {SHORTEST_PASSPHRASE} characters");
         return Err(Failure::new(why, "Choose a longer one, or let the command choose."));
     }
-    let path = store::key_file_path(&app.config.database.path);
+    let path = store::key_file_path(&app.config().database.path);
     let key_file = KeyFile::open(&path).map_err(|error| Failure::sentences(&error.to_string()))?;
     print(&key_export::export(&key_file, &passphrase)?)?;
     let now = app.now();

@@ -1,18 +1,24 @@
 //! The operator's door: one file for each verb, over the same actions as the network's. Never: SQL, envelopes.
 
 mod admin;
+mod backup;
+mod bench;
 mod config;
 mod definitions;
+mod doctor;
 mod healthcheck;
 mod integration;
 mod key;
 mod keyfile;
+mod licenses;
+mod migrate;
 mod nas;
 mod openapi;
 mod output;
 mod owner;
 mod package;
 mod reseller;
+mod restore;
 mod serve;
 mod service;
 mod subscriber;
@@ -60,9 +66,19 @@ enum Command {
     Config(config::Command),
     /// Ask the running server how it is; exit 0 means healthy.
     Healthcheck,
+    /// Measure this box: reads and durable creates a second, and what the disk takes for a commit.
+    Bench(bench::Bench),
     /// The key that seals passwords.
     #[command(subcommand)]
     Keyfile(keyfile::Command),
+    /// Copy the database to one file while it is in use, and see that the copy is whole.
+    Backup(backup::Backup),
+    /// Put a backup in the place of the database, which is kept beside it; the panel must not run.
+    Restore(restore::Restore),
+    /// Look for what is wrong with this installation; each finding comes with what mends it. Exit 1 when a check fails.
+    Doctor(doctor::Doctor),
+    /// Bring the database to this version's schema, as serve does at its start; an older one is backed up first.
+    Migrate,
     #[command(flatten)]
     Plain(Plain),
     #[command(flatten)]
@@ -81,6 +97,8 @@ enum Plain {
     Completions { shell: definitions::For },
     /// The manual page, on standard output: panel man | man -l -
     Man,
+    /// The licence of panel and of everything that is linked into it.
+    Licenses,
 }
 
 /// Commands that work on the database, beside a running server or without one.
@@ -135,12 +153,17 @@ fn run(cli: Cli) -> Outcome {
     if let Command::Plain(command) = cli.command {
         return plain(output, &command);
     }
-    let loaded = crate::config::load(cli.config.as_deref()).map_err(|error| Failure::sentences(&error.to_string()))?;
+    let loaded = match (crate::config::load(cli.config.as_deref()), &cli.command) {
+        (Ok(loaded), _) => loaded,
+        (Err(error), Command::Doctor(_)) => return doctor::refused(output, &error.to_string()),
+        (Err(error), _) => return Err(Failure::sentences(&error.to_string())),
+    };
     match cli.command {
         Command::Plain(command) => plain(output, &command),
-        Command::Serve => serve::run(loaded.config),
+        Command::Serve => serve::run(loaded.config, cli.config),
         Command::Config(command) => config::run(output, &loaded.settings, &command),
         Command::Healthcheck => healthcheck::run(&loaded.config),
+        Command::Bench(bench) => bench::run(loaded.config, output, bench),
         Command::Keyfile(keyfile::Command::Export { passphrase_stdin }) => {
             keyfile::export(&open(loaded.config)?, passphrase_stdin)
         }
@@ -148,6 +171,10 @@ fn run(cli: Cli) -> Outcome {
             owner::become_owner(&loaded.config.database.path)?;
             keyfile::import(&loaded.config, &file)
         }
+        Command::Backup(command) => backup::run(loaded.config, output, command),
+        Command::Restore(command) => restore::run(&loaded.config, output, &command),
+        Command::Doctor(command) => doctor::run(&loaded, output, &command),
+        Command::Migrate => migrate::run(&open(loaded.config)?, output),
         Command::OnApp(command) => on_app(&open(loaded.config)?, output, command),
     }
 }
@@ -163,6 +190,7 @@ fn plain(output: Output, command: &Plain) -> Outcome {
         Plain::Completions { shell } => definitions::completions(*shell),
         Plain::Openapi => openapi::run(),
         Plain::Man => definitions::man(),
+        Plain::Licenses => licenses::run(output),
     }
 }
 
@@ -184,9 +212,16 @@ pub fn carry_out(app: &App, line: &str) -> Outcome {
     let wrong = |why: String| Failure::new(why, "panel --help says what there is.");
     match Cli::try_parse_from(line.split(' ')).map_err(|error| wrong(error.to_string()))?.command {
         Command::OnApp(command) => on_app(app, Output { json: true, yes: true }, command),
-        Command::Serve | Command::Config(_) | Command::Healthcheck | Command::Keyfile(_) | Command::Plain(_) => {
-            Err(wrong("not a command on an open database".to_owned()))
-        }
+        Command::Serve
+        | Command::Config(_)
+        | Command::Healthcheck
+        | Command::Bench(_)
+        | Command::Keyfile(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
+        | Command::Doctor(_)
+        | Command::Migrate
+        | Command::Plain(_) => Err(wrong("not a command on an open database".to_owned())),
     }
 }
 

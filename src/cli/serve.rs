@@ -1,5 +1,8 @@
 //! `panel serve`: opens everything, tells systemd when it is ready, and stops in order.
 
+mod reload;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use actix_web::web::Data;
@@ -11,7 +14,7 @@ use super::output::{Failure, Outcome, say};
 use super::owner;
 use crate::actions::{self, bootstrap};
 use crate::app::{App, Clock, LastUses};
-use crate::config::{Config, Listen};
+use crate::config::{Config, Server};
 use crate::domain::policy;
 use crate::http::{self, State};
 use crate::jobs::{Jobs, On};
@@ -19,40 +22,52 @@ use crate::limits::KeyLimits;
 use crate::logging;
 use crate::panics;
 use crate::store::{self, request_logs::RequestLogs};
+use crate::tls::{self, Certificates, Identity};
 
-pub fn run(config: Config) -> Outcome {
-    if config.server.tls_cert.is_some() {
-        let why = "server.tls_cert and server.tls_key are set, but this version does not speak TLS itself";
-        return Err(Failure::new(why, "Remove both and put a reverse proxy in front (server.trusted_proxies)."));
-    }
+use reload::Reload;
+
+/// `named` is the file of `--config`, which a reload reads again.
+pub fn run(config: Config, named: Option<PathBuf>) -> Outcome {
     owner::become_owner(&config.database.path)?;
-    if let Err(error) = logging::start(&config.log) {
+    let set_level = logging::start(&config.log).unwrap_or_else(|error| {
         say(&format!("the log could not be started: {error}"));
-    }
+        Box::new(|_| {})
+    });
     panics::watch();
+    let certificates = read_certificates(&config.server)?;
     let logs_path = store::logs_path(&config.database.path);
     let app = App::open(config, Clock::default()).map_err(|error| Failure::sentences(&error.to_string()))?;
     let logs = RequestLogs::open(&logs_path).map_err(|error| Failure::sentences(&error.to_string()))?;
     let (app, logs, uses) = (Arc::new(app), Arc::new(logs), Arc::new(LastUses::default()));
     offer_setup(&app)?;
-    let limits = Arc::new(KeyLimits::new(app.config.limits.per_key_per_minute));
+    let limits = Arc::new(KeyLimits::new(app.config().limits.per_key_per_minute));
     limits.restore(app.db.read(store::key_usage::list)?);
     let on =
         On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
     let failed = |error: std::io::Error| Failure::sentences(&error.to_string());
     let jobs = Jobs::start(on).map_err(failed)?;
     let state = Data::new(State::new(app, logs, &uses, limits).map_err(failed)?);
-    let served = actix_web::rt::System::new().block_on(serve(state.clone()));
+    let reload = Reload { state: state.clone(), named, certificates: certificates.clone(), set_level };
+    let served = actix_web::rt::System::new().block_on(serve(state.clone(), certificates, reload));
     http::drain(&state);
     // The order matters: jobs store what they hold, then the last owners of log and database let them finish and close.
     drop(jobs);
     served.map_err(failed)
 }
 
-async fn serve(state: Data<State>) -> std::io::Result<()> {
-    let (mut term, mut interrupt, mut hangup) =
+fn read_certificates(settings: &Server) -> Result<Option<Arc<Certificates>>, Failure> {
+    let Some((cert, key)) = settings.tls_files() else { return Ok(None) };
+    let identity = Identity::read(cert, key).map_err(|error| Failure::sentences(&error.to_string()))?;
+    if let Some(warning) = tls::warning(cert, identity.validity(), Clock::default().now()) {
+        tracing::warn!("{warning}");
+    }
+    Ok(Some(Arc::new(Certificates::new(identity))))
+}
+
+async fn serve(state: Data<State>, certificates: Option<Arc<Certificates>>, reload: Reload) -> std::io::Result<()> {
+    let (mut term, mut interrupt, hangup) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
-    let serving = http::start(state.clone())?;
+    let serving = http::start(state.clone(), certificates)?;
     let (handle, addresses) = (serving.handle(), serving.addresses.clone());
     if let Some(address) = serving.metrics {
         tracing::info!("metrics on {address}");
@@ -62,27 +77,19 @@ async fn serve(state: Data<State>) -> std::io::Result<()> {
     }
     notify(&[sd_notify::NotifyState::Ready]);
     actix_web::rt::spawn(watchdog(state));
+    // By itself, so that a disk that hangs in the middle of it does not keep the panel from stopping.
+    actix_web::rt::spawn(reload.at_each(hangup));
     let stop = async move {
-        loop {
-            tokio::select! {
-                _ = term.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => tracing::warn!("SIGHUP: no setting can be changed while running; restart to apply"),
-            }
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
         }
         tracing::info!("stopping: no new connections, what runs is finished");
         notify(&[sd_notify::NotifyState::Stopping]);
         handle.stop(true).await;
     };
     actix_web::rt::spawn(stop);
-    let served = serving.run().await;
-    for address in &addresses {
-        if let Listen::Unix(path) = address {
-            // It would look like a server that does not answer.
-            drop(std::fs::remove_file(path));
-        }
-    }
-    served
+    serving.run().await
 }
 
 /// On a database whose administrator has no password yet, prints where to set one.
@@ -97,22 +104,25 @@ fn offer_setup(app: &App) -> Outcome {
     }
     let link = make_link(app, &permit)?;
     let what = "Set the password of admin within 30 minutes (the link works once)";
-    logging::announce(&app.config.log, what, "link", link.expose_secret());
+    logging::announce(&app.config().log, what, "link", link.expose_secret());
     Ok(())
 }
 
-/// Tells systemd that the writer works. A write that fails is work too: a full disk is no reason to restart in a loop.
+/// Tells systemd that the writer answers. An error is an answer too: a full disk, or a lock that another process holds for
+/// long, is not mended by a restart.
 async fn watchdog(state: Data<State>) {
     let Some(period) = sd_notify::watchdog_enabled() else { return };
     let mut ticks = tokio::time::interval(period / 3);
+    let mut seen = state.app.db.writer_answered();
     loop {
         ticks.tick().await;
-        let before = state.app.db.writer_turns();
-        // Its outcome does not matter; that the writer took it up does.
+        // Its outcome does not matter: a full queue sends it away unseen while the writer works through what others sent.
         drop(tokio::time::timeout(period / 3, state.app.db.write(|_| Ok(()))).await);
-        if state.app.db.writer_turns() != before {
+        let answered = state.app.db.writer_answered();
+        if answered != seen {
             notify(&[sd_notify::NotifyState::Watchdog]);
         }
+        seen = answered;
     }
 }
 

@@ -69,6 +69,8 @@ fn without_file_and_environment_the_contract_s_defaults_hold() {
     assert!(config.server.workers() >= 1);
     assert_eq!(config.server.max_body_bytes, 1_048_576);
     assert_eq!((config.server.body_timeout().as_secs(), config.server.request_timeout().as_secs()), (10, 30));
+    assert_eq!(config.backup_folder(), Path::new("backups"));
+    assert_eq!(config.backup.daily_at.map(|at| at.minutes), Some(210));
     assert_eq!(config.locale.time_zone, Tz::UTC);
     assert_eq!(config.locale.currency.as_str(), "USD");
 }

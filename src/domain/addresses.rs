@@ -71,6 +71,11 @@ impl AllowList {
         Ok(list)
     }
 
+    /// Of networks that are known to be different and not too many.
+    pub fn of(networks: impl IntoIterator<Item = IpNet>) -> Self {
+        Self(networks.into_iter().take(MAX_ENTRIES).collect())
+    }
+
     /// Whether the list grew: false when the same network was there already. Fails like [`AllowList::parse`].
     pub fn add(&mut self, field: &'static str, entry: &str) -> Result<bool, Invalid> {
         let network = parse_entry(field, entry)?;

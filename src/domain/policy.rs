@@ -6,6 +6,7 @@ mod gates;
 mod permit;
 mod refusal;
 mod sessions;
+pub mod suggest;
 #[cfg(test)]
 mod tests;
 pub mod verdict;

@@ -26,6 +26,21 @@ pub struct RequestLog {
     pub request_id: String,
 }
 
+/// Rows of one key that are alike in all that a suggestion of settings looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alike {
+    pub method: String,
+    /// The path template.
+    pub route: String,
+    pub status: u16,
+    /// The gate that refused, if one did.
+    pub gate: Option<String>,
+    pub ip: Option<String>,
+    pub calls: i64,
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
 /// A row as the admin surface and the command line show it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "AdminKeyCall")]

@@ -270,6 +270,13 @@ pub fn rows() -> impl Iterator<Item = &'static Route> {
     Surface::ALL.iter().flat_map(|surface| surface.routes()).chain(table::LATER).chain(table::UNKNOWN)
 }
 
+/// The row that a line of the request log is about. `None`: it named no route, or one that there is no more.
+pub fn of_log(method: &str, template: &str) -> Option<&'static Route> {
+    // As the door judges a method that no route has.
+    let method = Method::parse(method).unwrap_or(Method::Post);
+    rows().find(|route| route.method == method && route.path == template && route.action != "unknown")
+}
+
 /// The row that stands in where the table has none, so that what presents a key is judged and logged all the same.
 /// On the panel surface the permission gate comes before the 404: an out-of-scope key learns nothing.
 pub fn stand_in(method: Option<Method>, path: &str) -> &'static Route {

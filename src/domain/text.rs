@@ -53,6 +53,21 @@ pub fn of_panic(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("unknown")
 }
 
+/// A number of bytes as people read it, to one decimal: `1.5 MiB`.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} bytes");
+    }
+    let (mut unit, mut whole) = (0, bytes);
+    while whole >= 1024 * 1024 && unit + 1 < UNITS.len() {
+        whole /= 1024;
+        unit += 1;
+    }
+    let tenths = whole.saturating_mul(10) / 1024;
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
 #[cfg(test)]
 mod tests {
     use super::{is_unseen, may_hold_secret, without_secrets};

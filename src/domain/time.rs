@@ -46,6 +46,11 @@ impl Timestamp {
         local.to_rfc3339_opts(SecondsFormat::Secs, zone == Tz::UTC)
     }
 
+    /// UTC without separators, for names of files: `20261122T033000Z`.
+    pub fn compact(self) -> String {
+        self.utc().format("%Y%m%dT%H%M%SZ").to_string()
+    }
+
     /// An HTTP date (RFC 9110), for `Sunset`.
     pub fn http_date(self) -> String {
         self.utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
@@ -140,7 +145,13 @@ impl Date {
 
     /// The instant at which this day begins in a zone. Where the clock skips midnight, the first instant that exists.
     pub fn start_in(self, zone: Tz) -> Timestamp {
-        let mut local = self.0.and_time(NaiveTime::MIN);
+        self.time_in(zone, 0)
+    }
+
+    /// The instant so many minutes after midnight by the clock of a zone: the first of two, the next that exists of none.
+    pub fn time_in(self, zone: Tz, minutes: u32) -> Timestamp {
+        let time = NaiveTime::from_num_seconds_from_midnight_opt(minutes.saturating_mul(60), 0);
+        let mut local = self.0.and_time(time.unwrap_or(NaiveTime::MIN));
         loop {
             match zone.from_local_datetime(&local) {
                 LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => return Timestamp(at.timestamp_millis()),

@@ -247,7 +247,9 @@ async fn carry_out(
             AppError::NotFound(Noun::Route).into()
         });
     };
-    let settings = &state.app.config.server;
+    // Not the guard itself: a thread has few, and an answer may be long in coming.
+    let config = Arc::clone(&state.app.config());
+    let settings = &config.server;
     let limit = if route.need == Need::Nobody { STRANGERS_BODY_BYTES } else { settings.max_body_bytes };
     let (body, idempotency_key) = match route.method {
         Method::Get => (Bytes::new(), None),

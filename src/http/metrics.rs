@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::None as NoBody;
@@ -16,6 +17,7 @@ use tokio::sync::Mutex;
 
 use super::state::State;
 use super::{answer, door};
+use crate::actions;
 use crate::metrics::{self, Figures, Told};
 use crate::panics;
 
@@ -57,7 +59,7 @@ pub struct Bound {
 
 /// Binds the address of the settings; `None` where there is none. One that cannot be had names its setting.
 pub fn bind(state: &Data<State>) -> io::Result<Option<Bound>> {
-    let Some(listen) = state.app.config.metrics.listen else { return Ok(None) };
+    let Some(listen) = state.app.config().metrics.listen else { return Ok(None) };
     let desk = Data::new(Desk { state: state.clone(), table: Mutex::default() });
     let server = HttpServer::new(move || App::new().app_data(desk.clone()).default_service(web::to(serve)))
         .workers(1)
@@ -111,13 +113,25 @@ fn begin(status: StatusCode, content_type: &'static str) -> HttpResponseBuilder 
 }
 
 impl Desk {
-    /// GET /health: what `/api/health` says to a stranger.
+    /// GET /health: what `/api/health` says to a stranger, and what only monitoring is told.
     async fn health(&self) -> HttpResponse {
         let (status, verdict, database) = match self.state.health.is_good().await {
             true => (StatusCode::OK, "healthy", "connected"),
             false => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy", "unavailable"),
         };
-        let body = json!({"status": verdict, "database": database, "version": env!("CARGO_PKG_VERSION")});
+        let app = Arc::clone(&self.state.app);
+        let read = spawn_blocking(move || app.db.read_slowly(|tx| actions::backups::verified_age(tx, app.now())));
+        // Null where there is none, and where it cannot be told in time.
+        let backup = match tokio::time::timeout(PATIENCE, read).await {
+            Ok(Ok(Ok(age))) => age,
+            _ => None,
+        };
+        let body = json!({
+            "status": verdict,
+            "database": database,
+            "version": env!("CARGO_PKG_VERSION"),
+            "last_verified_backup_age": backup,
+        });
         begin(status, answer::JSON).body(body.to_string())
     }
 

@@ -19,6 +19,7 @@ mod report;
 mod server;
 mod shield;
 mod state;
+mod unix_socket;
 mod visit;
 
 pub use server::{Serving, drain, start};

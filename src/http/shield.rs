@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_governor::governor::clock::{Clock, DefaultClock};
 use actix_governor::governor::{DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
+use arc_swap::ArcSwapOption;
 
+use crate::config::Limits;
 use crate::domain::addresses::per_ip_bucket;
 use crate::domain::time::Timestamp;
 
@@ -24,18 +27,27 @@ pub struct Shield {
     /// Log-ins, whether they succeed or not.
     logins: Requests,
     /// What each session asks. It has an address's budget to itself: a valid credential is never refused for what came
-    /// from the same address. `None`: off.
-    sessions: Option<DefaultKeyedRateLimiter<i64>>,
+    /// from the same address.
+    sessions: Budget<DefaultKeyedRateLimiter<i64>>,
 }
 
 impl Shield {
-    pub fn new(requests_per_minute: u32, failures_per_minute: u32, logins_per_minute: u32) -> Self {
+    pub fn new(limits: &Limits) -> Self {
+        let requests = limits.per_ip_per_minute;
         Self {
-            requests: Requests::new(requests_per_minute),
-            logins: Requests::new(logins_per_minute),
-            sessions: NonZeroU32::new(requests_per_minute).map(|quota| RateLimiter::keyed(Quota::per_minute(quota))),
-            failures: Failures { per_minute: failures_per_minute, counts: Mutex::default() },
+            requests: Requests::new(requests),
+            logins: Requests::new(limits.login_per_minute),
+            sessions: Budget::new(requests, RateLimiter::keyed),
+            failures: Failures { per_minute: AtomicU32::new(limits.failures_per_minute), counts: Mutex::default() },
         }
+    }
+
+    /// What keeps its limit keeps its counts.
+    pub fn set_limits(&self, limits: &Limits) {
+        self.requests.budget.set(limits.per_ip_per_minute);
+        self.sessions.set(limits.per_ip_per_minute);
+        self.logins.budget.set(limits.login_per_minute);
+        self.failures.per_minute.store(limits.failures_per_minute, Ordering::Relaxed);
     }
 
     /// Counts a request that no valid key stands behind; on refusal says after how many seconds to come back.
@@ -55,17 +67,20 @@ impl Shield {
 
     /// Counts a request of a session.
     pub fn session(&self, id: i64) -> Result<(), i64> {
-        let Some(limiter) = &self.sessions else { return Ok(()) };
+        let limiter = self.sessions.limiter.load();
+        let Some(limiter) = limiter.as_ref() else { return Ok(()) };
         limiter.check_key(&id).map_err(|until| seconds_until(&self.requests.clock, &until))
     }
 
     /// Drops addresses and sessions that no longer matter.
     pub fn forget_idle(&self, now: Timestamp) {
-        for limiter in self.requests.limiters.iter().chain(&self.logins.limiters).flatten() {
-            limiter.retain_recent();
-            limiter.shrink_to_fit();
+        for budget in [&self.requests.budget, &self.logins.budget] {
+            for limiter in budget.limiter.load().iter().flat_map(|families| families.iter()) {
+                limiter.retain_recent();
+                limiter.shrink_to_fit();
+            }
         }
-        if let Some(limiter) = &self.sessions {
+        if let Some(limiter) = self.sessions.limiter.load().as_ref() {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -73,22 +88,46 @@ impl Shield {
     }
 }
 
+/// A limiter that is replaced when its limit changes.
+#[derive(Debug)]
+struct Budget<L> {
+    per_minute: AtomicU32,
+    /// `None`: off.
+    limiter: ArcSwapOption<L>,
+    make: fn(Quota) -> L,
+}
+
+impl<L> Budget<L> {
+    fn new(per_minute: u32, make: fn(Quota) -> L) -> Self {
+        let budget = Self { per_minute: AtomicU32::new(0), limiter: ArcSwapOption::empty(), make };
+        budget.set(per_minute);
+        budget
+    }
+
+    fn set(&self, per_minute: u32) {
+        if self.per_minute.swap(per_minute, Ordering::Relaxed) != per_minute {
+            let limiter = NonZeroU32::new(per_minute).map(|quota| Arc::new((self.make)(Quota::per_minute(quota))));
+            self.limiter.store(limiter);
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Requests {
-    /// IPv4 and IPv6 apart, so that whoever has many addresses of one family crowds out nobody of the other. `None`: off.
-    limiters: Option<[DefaultKeyedRateLimiter<Bucket>; 2]>,
+    /// IPv4 and IPv6 apart, so that whoever has many addresses of one family crowds out nobody of the other.
+    budget: Budget<[DefaultKeyedRateLimiter<Bucket>; 2]>,
     clock: DefaultClock,
 }
 
 impl Requests {
     fn new(per_minute: u32) -> Self {
-        let limiter = |quota| RateLimiter::keyed(Quota::per_minute(quota));
-        let limiters = NonZeroU32::new(per_minute).map(|quota| [limiter(quota), limiter(quota)]);
-        Self { limiters, clock: DefaultClock::default() }
+        let families = |quota| [RateLimiter::keyed(quota), RateLimiter::keyed(quota)];
+        Self { budget: Budget::new(per_minute, families), clock: DefaultClock::default() }
     }
 
     fn check(&self, ip: Option<IpAddr>) -> Result<(), i64> {
-        let Some(limiters) = &self.limiters else { return Ok(()) };
+        let limiters = self.budget.limiter.load();
+        let Some(limiters) = limiters.as_ref() else { return Ok(()) };
         let limiter = &limiters[usize::from(ip.is_some_and(|ip| ip.is_ipv6()))];
         let bucket = ip.map(per_ip_bucket).filter(|_| limiter.len() < REMEMBERED);
         limiter.check_key(&bucket).map_err(|until| seconds_until(&self.clock, &until))
@@ -104,7 +143,7 @@ fn seconds_until(clock: &DefaultClock, until: &NotUntil<<DefaultClock as Clock>:
 #[derive(Debug)]
 struct Failures {
     /// 0: off.
-    per_minute: u32,
+    per_minute: AtomicU32,
     counts: Mutex<HashMap<Bucket, Failed>>,
 }
 
@@ -117,7 +156,8 @@ struct Failed {
 
 impl Failures {
     fn check(&self, ip: Option<IpAddr>, now: Timestamp) -> Result<(), i64> {
-        if self.per_minute == 0 {
+        let per_minute = self.per_minute.load(Ordering::Relaxed);
+        if per_minute == 0 {
             return Ok(());
         }
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,10 +169,10 @@ impl Failures {
             *failed = Failed { count: 0, until: minute };
         }
         failed.count = failed.count.saturating_add(1);
-        if failed.count <= self.per_minute {
+        if failed.count <= per_minute {
             return Ok(());
         }
-        if failed.count == self.per_minute.saturating_add(1) {
+        if failed.count == per_minute.saturating_add(1) {
             failed.until = minute;
         }
         Err((failed.until.millis() - now.millis() + Timestamp::SECOND - 1) / Timestamp::SECOND)
@@ -151,13 +191,21 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
+    fn shield(per_ip_per_minute: u32, failures_per_minute: u32) -> Shield {
+        Shield::new(&limits(per_ip_per_minute, failures_per_minute))
+    }
+
+    fn limits(per_ip_per_minute: u32, failures_per_minute: u32) -> Limits {
+        Limits { per_ip_per_minute, failures_per_minute, login_per_minute: 0, ..Limits::default() }
+    }
+
     fn ip(number: u32) -> Option<IpAddr> {
         Some(IpAddr::from(number.to_be_bytes()))
     }
 
     #[test]
     fn after_too_many_failures_the_address_waits_a_whole_minute_however_often_it_asks() {
-        let shield = Shield::new(0, 20, 0);
+        let shield = shield(0, 20);
         for _ in 0..20 {
             assert_eq!(shield.failure(ip(1), NOW), Ok(()));
         }
@@ -171,7 +219,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_ipv6_network_count_together() {
-        let shield = Shield::new(0, 1, 0);
+        let shield = shield(0, 1);
         let address = |text: &str| Some(text.parse().unwrap());
         assert_eq!(shield.failure(address("2001:db8::1"), NOW), Ok(()));
         assert!(shield.failure(address("2001:db8::2"), NOW).is_err());
@@ -180,20 +228,41 @@ mod tests {
 
     #[test]
     fn a_million_addresses_take_no_more_memory_than_the_remembered_ones() {
-        let shield = Shield::new(300, 20, 0);
+        let shield = shield(300, 20);
         for number in 0..1_000_000 {
             assert!(shield.request(ip(number)).is_ok() || number > 0);
             assert!(shield.failure(ip(number), NOW).is_ok() || number > 0);
         }
         assert!(shield.failures.counts.lock().unwrap().len() <= REMEMBERED + 1);
-        assert!(shield.requests.limiters.as_ref().unwrap()[0].len() <= REMEMBERED + 1);
+        assert!(shield.requests.budget.limiter.load().as_ref().unwrap()[0].len() <= REMEMBERED + 1);
         shield.forget_idle(NOW.plus_millis(2 * Timestamp::MINUTE));
         assert!(shield.failures.counts.lock().unwrap().is_empty());
     }
 
     #[test]
     fn zero_is_off() {
-        let shield = Shield::new(0, 0, 0);
+        let shield = shield(0, 0);
         assert!((0..1_000).all(|_| shield.request(None).is_ok() && shield.failure(None, NOW).is_ok()));
+    }
+
+    #[test]
+    fn a_changed_limit_holds_at_once_and_one_that_did_not_change_keeps_its_counts() {
+        let shield = shield(1, 1);
+        assert!(shield.request(ip(1)).is_ok() && shield.request(ip(1)).is_err());
+        assert!(shield.session(1).is_ok() && shield.session(1).is_err());
+        assert!(shield.failure(ip(1), NOW).is_ok() && shield.failure(ip(1), NOW).is_err());
+
+        shield.set_limits(&limits(1, 3));
+        assert!(shield.request(ip(1)).is_err() && shield.session(1).is_err(), "its limit is the same");
+        assert!(shield.failure(ip(1), NOW).is_ok(), "the third of three");
+        assert!(shield.failure(ip(1), NOW).is_err());
+
+        shield.set_limits(&limits(2, 0));
+        assert!(shield.request(ip(1)).is_ok() && shield.request(ip(1)).is_ok() && shield.request(ip(1)).is_err());
+        assert!(shield.session(1).is_ok() && shield.session(1).is_ok() && shield.session(1).is_err());
+        assert!(shield.failure(ip(1), NOW).is_ok(), "off");
+
+        shield.set_limits(&limits(0, 0));
+        assert!((0..9).all(|_| shield.request(ip(1)).is_ok() && shield.session(1).is_ok()), "off");
     }
 }

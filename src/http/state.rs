@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::{App, LastUses};
+use crate::config::Config;
 use crate::health::Health;
 use crate::limits::KeyLimits;
 use crate::metrics::Metrics;
@@ -29,12 +30,18 @@ impl State {
         uses: &Arc<LastUses>,
         limits: Arc<KeyLimits>,
     ) -> std::io::Result<Self> {
-        let settings = &app.config.limits;
-        let shield = Shield::new(settings.per_ip_per_minute, settings.failures_per_minute, settings.login_per_minute);
+        let shield = Shield::new(&app.config().limits);
         let health = Health::start(&app)?;
         let aftermaths = Aftermaths::start(Arc::clone(&logs), Arc::clone(uses))?;
         let metrics = Arc::new(Metrics::new(app.now()));
         Ok(Self { aftermaths, health, metrics, app, logs, limits, shield })
+    }
+
+    /// Puts settings in force that may change while running.
+    pub fn set_config(&self, config: Config) {
+        self.shield.set_limits(&config.limits);
+        self.limits.set_default(config.limits.per_key_per_minute);
+        self.app.set_config(config);
     }
 
     /// Drops counts that no longer matter, and tells what the log left out; once a minute.

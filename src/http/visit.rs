@@ -70,6 +70,10 @@ impl Visit {
     }
 }
 
+/// Marks a connection that speaks TLS with the panel itself.
+#[derive(Debug)]
+pub struct Encrypted;
+
 /// What a session needs to know of whoever asks: its name for lists, its cookies, and whether they may travel in clear.
 #[derive(Debug, Clone, Default)]
 pub struct Agent {
@@ -98,15 +102,17 @@ impl Agent {
 /// (contract: admin.md).
 fn is_secure(request: &HttpRequest, settings: &Server) -> bool {
     let Some(peer) = request.conn_data::<Peer>() else { return true };
+    let in_clear = request.conn_data::<Encrypted>().is_none();
     let proto = request.headers().get("x-forwarded-proto").map(HeaderValue::as_bytes);
     match proto {
         Some(proto) if peer.is_trusted(&settings.trusted_proxies) => !proto.eq_ignore_ascii_case(b"http"),
-        _ => !peer.is_loopback(),
+        _ => !(in_clear && peer.is_loopback()),
     }
 }
 
 fn address(request: &HttpRequest, state: &State) -> Option<std::net::IpAddr> {
-    let settings = &state.app.config.server;
+    let config = state.app.config();
+    let settings = &config.server;
     let header = match settings.client_ip_header {
         ClientIpHeader::XForwardedFor => ForwardingHeader::XForwardedFor,
         ClientIpHeader::Forwarded => ForwardingHeader::Forwarded,

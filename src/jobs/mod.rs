@@ -1,5 +1,6 @@
-//! What runs by the clock: the search index, counts of limits, last uses, retention. Never: actix, SQL.
+//! What runs by the clock: the search index, counts of limits, last uses, retention, backups. Never: actix, SQL.
 
+mod backups;
 mod retention;
 
 use std::collections::HashMap;
@@ -40,16 +41,17 @@ pub struct On {
     pub limits: Arc<KeyLimits>,
 }
 
-/// The jobs' thread. Dropping it lets it finish its round and store what it still holds.
+/// The jobs' threads. Dropping them lets each finish its round and store what it still holds; a backup is given up.
 #[derive(Debug)]
 pub struct Jobs {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    stop: Vec<Sender<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Jobs {
     pub fn start(on: On) -> std::io::Result<Self> {
-        let (stop, stopped) = channel::<()>();
+        let ((stop, stopped), (stop_backups, backups_stopped)) = (channel::<()>(), channel::<()>());
+        let app = Arc::clone(&on.app);
         let run = move || {
             let mut rounds = Rounds::default();
             loop {
@@ -61,18 +63,20 @@ impl Jobs {
             rounds.report("last uses", || remember_uses(&on));
             rounds.report("limits", || store_limits(&on));
         };
-        let thread = std::thread::Builder::new().name("jobs".to_owned()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        let start = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let threads =
+            vec![start("jobs").spawn(run)?, start("backups").spawn(move || backups::run(&app, &backups_stopped))?];
+        Ok(Self { stop: vec![stop, stop_backups], threads })
     }
 }
 
 impl Drop for Jobs {
     fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the jobs' thread ended in a panic");
+        self.stop.clear();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the jobs ended in a panic");
+            }
         }
     }
 }

@@ -18,8 +18,8 @@ pub fn run(on: &On) -> Result<(), AppError> {
     on.app.db.write_blocking(move |tx| store::sessions::delete_old(tx, now))?;
     let forgotten = now.plus_millis(-sessions::FORGET_MILLIS);
     while on.app.db.write_blocking(move |tx| store::login_attempts::delete_old(tx, forgotten, limit))? == CHUNK {}
-    let settings = &on.app.config.logs;
-    let days = i64::from(settings.retention_days);
-    on.logs.retain(now.plus_millis(-days * Timestamp::DAY), i64::try_from(settings.max_rows).unwrap_or(i64::MAX));
+    let config = on.app.config();
+    let days = i64::from(config.logs.retention_days);
+    on.logs.retain(now.plus_millis(-days * Timestamp::DAY), i64::try_from(config.logs.max_rows).unwrap_or(i64::MAX));
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::actions::backups;
 use crate::app::App;
 use crate::domain::error::AppError;
 use crate::domain::keys::Style;
@@ -12,10 +13,11 @@ use crate::store::keys::ByState;
 use crate::store::{self, counters, keys, sessions};
 
 /// The families that are read here, as they are called on the page, in the order of [`Figures::missing`].
-pub const FAMILIES: [&str; 8] = [
+pub const FAMILIES: [&str; 9] = [
     "panel_keys",
     "panel_sessions",
     "panel_subscribers",
+    "panel_last_verified_backup_age_seconds",
     "panel_database_bytes",
     "panel_wal_bytes",
     "panel_request_log_bytes",
@@ -30,6 +32,8 @@ pub struct Figures {
     /// Living ones.
     pub sessions: Option<i64>,
     pub subscribers: Option<ByStatus>,
+    /// Seconds since the newest backup was taken that is known to be whole; the inner `None`: there is none.
+    pub backup_age: Option<Option<u64>>,
     /// The main file.
     pub database_bytes: Option<u64>,
     /// The write-ahead log of the main file.
@@ -48,14 +52,17 @@ impl Figures {
                 told("panel_keys", keys::count_by_state(tx, now)),
                 told("panel_sessions", sessions::count_living(tx, now)),
                 told("panel_subscribers", counters::by_status(tx, Rows::All, today)),
+                told("panel_last_verified_backup_age_seconds", backups::verified_age(tx, now)),
             ))
         });
-        let (keys, sessions, subscribers) = told("the database", counted).unwrap_or_default();
-        let path = &app.config.database.path;
+        let (keys, sessions, subscribers, backup_age) = told("the database", counted).unwrap_or_default();
+        let config = app.config();
+        let path = &config.database.path;
         Self {
             keys,
             sessions,
             subscribers,
+            backup_age,
             database_bytes: told("panel_database_bytes", size(path)),
             // Where nothing was written yet there is none.
             wal_bytes: told("panel_wal_bytes", size_if_there(&store::wal_path(path))),
@@ -71,6 +78,7 @@ impl Figures {
             self.keys.is_none(),
             self.sessions.is_none(),
             self.subscribers.is_none(),
+            self.backup_age.is_none(),
             self.database_bytes.is_none(),
             self.wal_bytes.is_none(),
             self.request_log_bytes.is_none(),

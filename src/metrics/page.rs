@@ -111,6 +111,11 @@ impl Page {
 
     fn encode_files(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let figures = &self.told.figures;
+        let age = seconds(
+            "panel_last_verified_backup_age",
+            "Since the newest backup was taken that was found whole, in seconds; not there before the first one.",
+        );
+        some(out, &age, figures.backup_age.flatten())?;
         some(out, &bytes("panel_database", "Size of the database file, in bytes."), figures.database_bytes)?;
         let wal = bytes("panel_wal", "Size of the database's write-ahead log, in bytes; cut back above 64 MiB.");
         some(out, &wal, figures.wal_bytes)?;

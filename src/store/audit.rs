@@ -6,8 +6,10 @@ use super::list_sql::ListSql;
 use super::{ReadTx, WriteTx, store_error};
 use crate::domain::audit::{Change, Entry, Filter};
 use crate::domain::error::AppError;
+use crate::domain::keys::KeyId;
 use crate::domain::policy::{Actor, Permit};
 use crate::domain::time::Timestamp;
+use crate::domain::users::UserId;
 
 const INSERT: &str = "
     INSERT INTO audit (at, actor_kind, actor_user_id, actor_key_id, actor_name, surface, action, object_kind, object_id,
@@ -93,6 +95,39 @@ fn narrowed(filter: &Filter) -> ListSql {
     sql
 }
 
+// Values are quoted once in a row's own columns and twice in what a caller sent, so only a role matches.
+const ACCOUNTS_MADE: &str = r#"
+    SELECT count(*) FILTER (WHERE actor_key_id = ?2 AND at >= ?4),
+           count(*) FILTER (WHERE actor_key_id = ?2 AND after LIKE '%"role":"reseller"%'),
+           count(*) FILTER (WHERE after LIKE '%"role":"reseller"%')
+    FROM audit WHERE at >= ?3 AND action = 'users.create' AND surface = 'billing' AND actor_user_id = ?1"#;
+const WAS_RESELLER: &str = r#"
+    SELECT 1 FROM users u
+    WHERE u.id = ?1
+      AND (u.role = 'reseller'
+           OR EXISTS (SELECT 1 FROM audit a WHERE a.object_kind = 'user' AND a.object_id = u.id
+                      AND a.action = 'users.update' AND a.before LIKE '%"role":"reseller"%'))"#;
+
+/// Hosting accounts that were made over the billing surface: of any kind by this key since an instant, and of resellers, by
+/// this key and by any key of its owner, since an earlier one.
+pub fn count_accounts_made(
+    tx: &ReadTx<'_>,
+    _permit: &Permit,
+    (owner, key): (UserId, KeyId),
+    resellers_since: Timestamp,
+    since: Timestamp,
+) -> Result<[i64; 3], AppError> {
+    let mut statement = tx.prepare(ACCOUNTS_MADE)?;
+    let params = (owner.0, key.0, resellers_since.millis(), since.millis());
+    let counted = statement.query_row(params, |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]));
+    counted.map_err(|e| store_error(&e))
+}
+
+/// Whether an account, living or deleted, is a reseller's or was one.
+pub fn was_reseller(tx: &ReadTx<'_>, _permit: &Permit, user: UserId) -> Result<bool, AppError> {
+    tx.prepare(WAS_RESELLER)?.exists([user.0]).map_err(|e| store_error(&e))
+}
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
         id: row.get(0)?,
@@ -128,5 +163,7 @@ mod tests {
         filtered(object, "SEARCH audit USING INDEX audit_by_object (object_kind=? AND object_id=?)");
         let since = Filter { since: Some(Timestamp(1)), ..Filter::default() };
         filtered(since, "SEARCH audit USING INDEX audit_by_time (at>?)");
+        check(ACCOUNTS_MADE, &["SEARCH audit USING INDEX audit_by_time (at>?)"]);
+        check(WAS_RESELLER, &["SEARCH a USING INDEX audit_by_object (object_kind=? AND object_id=?)"]);
     }
 }

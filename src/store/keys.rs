@@ -1,5 +1,6 @@
 //! `api_keys` and `api_key_secrets`: the keys, and the hashes by which they are recognised.
 
+pub mod carried;
 mod facts;
 mod listed;
 mod states;

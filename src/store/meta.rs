@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row};
 
 use super::engine::connection;
 use super::{OpenError, ReadTx, Synchronous, WriteTx, store_error};
@@ -29,10 +29,13 @@ pub fn read_key_check(path: &Path) -> Result<Option<Vec<u8>>, OpenError> {
     Ok(connection.query_row(FIND, [KEY_CHECK], |row| row.get(0)).optional()?)
 }
 
-/// Changes a row for no other reason than to see that it can be done.
+/// Changes a row for no other reason than to see that it can be done. Each time to something else: where a row is given the
+/// value it has, the engine writes nothing, and a full disk would pass.
 pub fn beat(tx: &WriteTx<'_>) -> Result<(), AppError> {
     tx.unaudited("it changes nothing that anybody reads");
-    tx.execute(BEAT, [vec![0_u8; 8192]]).map(|_| ())
+    let last = tx.prepare(FIND)?.query_row(["beat"], |row| row.get::<_, Vec<u8>>(0)).optional();
+    let last = last.map_err(|e| store_error(&e))?.and_then(|value| value.first().copied());
+    tx.execute(BEAT, [vec![last.unwrap_or(0).wrapping_add(1); 8192]]).map(|_| ())
 }
 
 /// When the key file was last exported.
@@ -42,6 +45,13 @@ const SET: &str = "
 
 pub fn set_key_exported(tx: &WriteTx<'_>, at: Timestamp) -> Result<(), AppError> {
     tx.execute(SET, (KEY_EXPORTED, at.millis().to_be_bytes())).map(|_| ())
+}
+
+/// When the key was last written down somewhere else.
+pub fn key_exported_at(tx: &ReadTx<'_>) -> Result<Option<Timestamp>, AppError> {
+    let read = |row: &Row<'_>| row.get::<_, [u8; 8]>(0);
+    let found = tx.prepare(FIND)?.query_row([KEY_EXPORTED], read).optional().map_err(|e| store_error(&e))?;
+    Ok(found.map(|bytes| Timestamp(i64::from_be_bytes(bytes))))
 }
 
 pub fn insert_key_check(tx: &WriteTx<'_>, sealed: &[u8]) -> Result<(), AppError> {

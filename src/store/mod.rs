@@ -5,6 +5,7 @@
 
 pub mod access_sessions;
 pub mod audit;
+pub mod backups;
 pub mod counters;
 mod engine;
 pub mod idempotency;
@@ -24,6 +25,7 @@ pub mod resellers;
 pub mod services;
 pub mod sessions;
 pub mod setup_links;
+pub mod soundness;
 pub mod subscribers;
 pub mod transactions;
 pub mod users;
@@ -37,9 +39,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
 
+use crate::domain::backups::{Kind, NewBackup, file_name};
 use crate::domain::error::AppError;
+use crate::domain::time::Timestamp;
 
-pub use engine::connection::wal_of as wal_path;
+pub use engine::connection::{Presence, refuse_network_file_system, wal_of as wal_path};
+pub use engine::copies::carry::{Carried, raise_sequences};
+pub use engine::copies::make::{Made, make as make_copy};
+pub use engine::copies::rehearse::{Rehearsed, rehearse};
+pub use engine::copies::restore::place as place_copy;
+pub use engine::copies::{CopyError, Pace, Part, free_inodes, free_space, prepare_folder, seal_of};
+pub use engine::look::Look;
 pub use engine::migrate::File as SchemaFile;
 pub use engine::search::{fill as fill_search, needs_filling as needs_search};
 pub use engine::tally::WriterFigures;
@@ -79,6 +89,16 @@ pub struct Options {
     pub slow_readers: u32,
     /// Writes that may wait.
     pub queue: usize,
+    /// Where an older database is copied to before it is brought to the current schema, and the time it is.
+    pub backup_to: Option<(PathBuf, Timestamp)>,
+}
+
+/// An older database was brought to the current schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrated {
+    pub from: i64,
+    pub to: i64,
+    pub backup: Option<NewBackup>,
 }
 
 type Pool = r2d2::Pool<SqliteConnectionManager>;
@@ -90,6 +110,7 @@ pub struct Db {
     writer: Writer,
     file: OpenFile,
     failing: AtomicBool,
+    migrated: Option<Migrated>,
 }
 
 impl fmt::Debug for Db {
@@ -102,18 +123,32 @@ impl Db {
     /// Opens the file, creates or migrates its schema, and starts the writer.
     pub fn open(options: &Options) -> Result<Self, OpenError> {
         let path = &options.path;
-        connection::refuse_network_file_system(path)?;
+        refuse_network_file_system(path)?;
         let opening = connection::lock_folder(path)?;
         connection::prepare_file(path)?;
         migrate::refuse_foreign_file(path)?;
         let mut first = connection::open(path, options.synchronous)?;
-        migrate::run(&mut first, SchemaFile::Main)?;
+        let migrated = match migrate::is_older(&first, SchemaFile::Main)? {
+            Some(from) => Some(back_up_before(from, options)?),
+            None => None,
+        };
+        migrate::run(&mut first, SchemaFile::Main).inspect_err(|_| {
+            // Nothing was changed; a service that is started again and again must not fill the disk with copies.
+            if let Some(backup) = migrated.as_ref().and_then(|migrated| migrated.backup.as_ref()) {
+                drop(std::fs::remove_file(&backup.path));
+            }
+        })?;
         connection::keep_to_owner(path)?;
         drop(opening);
         let writer = Writer::start(path, options.synchronous, options.queue)?;
         let fast = connection::readers(path, options.fast_readers)?;
         let slow = connection::readers(path, options.slow_readers)?;
-        Ok(Self { fast, slow, writer, file: OpenFile::of(path)?, failing: AtomicBool::new(false) })
+        Ok(Self { fast, slow, writer, file: OpenFile::of(path)?, failing: AtomicBool::new(false), migrated })
+    }
+
+    /// What opening it changed.
+    pub fn migrated(&self) -> Option<&Migrated> {
+        self.migrated.as_ref()
     }
 
     /// Reads from one snapshot. For what costs microseconds: it runs on the caller's thread.
@@ -153,9 +188,9 @@ impl Db {
         self.note(outcome)
     }
 
-    /// Groups of writes taken up since the start.
-    pub fn writer_turns(&self) -> u64 {
-        self.writer.turns()
+    /// Groups of writes answered since the start, whatever the answer was.
+    pub fn writer_answered(&self) -> u64 {
+        self.writer.answered()
     }
 
     /// The writer as it is now.
@@ -191,6 +226,19 @@ impl Db {
         }
         outcome
     }
+}
+
+fn back_up_before(from: i64, options: &Options) -> Result<Migrated, OpenError> {
+    let to = SchemaFile::Main.version();
+    let Some((folder, now)) = &options.backup_to else { return Ok(Migrated { from, to, backup: None }) };
+    let stem = options.path.file_stem().unwrap_or_default().to_string_lossy();
+    let target = folder.join(file_name(&stem, Kind::Migration, *now));
+    let target = std::path::absolute(&target).unwrap_or(target);
+    let made = prepare_folder(folder)
+        // Nobody waits but the one who starts it.
+        .and_then(|()| make_copy(&options.path, &target, *now, &mut Pace::new(u64::MAX)))
+        .map_err(|cause| OpenError::BackupFirst { from, to, cause: Box::new(cause) })?;
+    Ok(Migrated { from, to, backup: Some(backups::of_copy(Kind::Migration, &target, &made)) })
 }
 
 fn lost() -> AppError {

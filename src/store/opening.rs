@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
-use super::store_error;
+use super::{CopyError, store_error};
 use crate::domain::error::AppError;
 
 /// Why a database cannot be opened: what is wrong, and what to do.
@@ -34,6 +34,14 @@ pub enum OpenError {
         from: i64,
         to: i64,
         cause: String,
+    },
+    BackupFirst {
+        from: i64,
+        to: i64,
+        cause: Box<CopyError>,
+    },
+    Restoring {
+        path: PathBuf,
     },
     /// Something outside the file keeps it from being used.
     Disk(String),
@@ -81,6 +89,13 @@ impl fmt::Display for OpenError {
                 f,
                 "The database could not be brought from schema {from} to {to}: {cause}.\nIt is unchanged: the version that wrote it still opens it."
             ),
+            OpenError::BackupFirst { from, to, cause } => write!(
+                f,
+                "The database is to be brought from schema {from} to {to}, and could not be backed up before that: {cause}"
+            ),
+            OpenError::Restoring { path } => {
+                write!(f, "A backup is just being restored to {}.\nTry again when that is done.", path.display())
+            }
             OpenError::Disk(cause) => write!(
                 f,
                 "The database cannot be used: {cause}.\nMake sure that its disk works, has room and can be written; what was stored is still there."

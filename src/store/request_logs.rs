@@ -1,6 +1,8 @@
 //! `api_key_logs`, in a file of its own with its own thread: logging never delays or fails a request. A bounded queue
 //! feeds batches; what does not fit is dropped and counted.
 
+pub mod used;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -45,6 +47,7 @@ const LIST_OF_KEY: &str = "
     FROM api_key_logs WHERE key_id = ?1 ORDER BY id DESC LIMIT ?2";
 const COUNT_BY_KEY: &str = "SELECT key_id, count(*) FROM api_key_logs WHERE at >= ?1 GROUP BY key_id";
 const SUM_DROPPED: &str = "SELECT coalesce(sum(rows), 0) FROM dropped_logs";
+const SUM_DROPPED_SINCE: &str = "SELECT coalesce(sum(rows), 0) FROM dropped_logs WHERE hour >= ?1";
 const NOTE_DROPPED: &str = "
     INSERT INTO dropped_logs (hour, rows) VALUES (?1, ?2) ON CONFLICT (hour) DO UPDATE SET rows = rows + excluded.rows";
 const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM api_key_logs";
@@ -166,6 +169,12 @@ pub fn list(path: &Path, key: KeyId, limit: i64) -> Result<Vec<RequestLog>, Open
 pub fn dropped(path: &Path) -> Result<i64, OpenError> {
     let Some(database) = open_to_read(path)? else { return Ok(0) };
     Ok(database.query_row(SUM_DROPPED, [], |row| row.get(0))?)
+}
+
+/// Rows that could not be kept since an instant, in whole hours.
+pub fn dropped_since(path: &Path, since: Timestamp) -> Result<i64, OpenError> {
+    let Some(database) = open_to_read(path)? else { return Ok(0) };
+    Ok(database.query_row(SUM_DROPPED_SINCE, [since.millis()], |row| row.get(0))?)
 }
 
 /// `None` where no server has made the file yet.

@@ -25,6 +25,7 @@ const RENEW: &str = "
     WHERE id = ?1 AND token_hash = ?5 AND revoked_at IS NULL";
 const EXTEND: &str = "
     UPDATE sessions SET last_used_at = ?2, expires_at = ?3 WHERE id = ?1 AND revoked_at IS NULL";
+const END_ALL: &str = "UPDATE sessions SET revoked_at = ?1 WHERE revoked_at IS NULL AND expires_at > ?1";
 const REVOKE: &str = "UPDATE sessions SET revoked_at = ?3 WHERE id = ?1 AND user_id = ?2 AND revoked_at IS NULL";
 const REVOKE_ALL: &str = "
     UPDATE sessions SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL AND id <> ?3";
@@ -120,6 +121,11 @@ pub fn revoke_all(
     now: Timestamp,
 ) -> Result<usize, AppError> {
     tx.execute(REVOKE_ALL, (user.0, now.millis(), keep.unwrap_or(0)))
+}
+
+/// Ends every session of everybody. Gives how many there were.
+pub fn end_all(tx: &WriteTx<'_>, _permit: &Permit, now: Timestamp) -> Result<usize, AppError> {
+    tx.execute(END_ALL, [now.millis()])
 }
 
 /// The living sessions of a user, newest first.

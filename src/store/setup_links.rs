@@ -21,6 +21,7 @@ const FIND: &str = "
 const IS_OFFERED: &str = "SELECT 1 FROM setup_links WHERE user_id = ?1 AND used_at IS NULL AND expires_at > ?2";
 const INSERT: &str = "INSERT INTO setup_links (token_hash, user_id, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)";
 const USE_ALL: &str = "UPDATE setup_links SET used_at = ?2 WHERE user_id = ?1 AND used_at IS NULL";
+const END_ALL: &str = "UPDATE setup_links SET used_at = ?1 WHERE used_at IS NULL";
 const DELETE_OLD: &str = "DELETE FROM setup_links WHERE expires_at <= ?1";
 
 pub fn find(tx: &ReadTx<'_>, token_hash: &[u8; 32], now: Timestamp) -> Result<Option<SetupLink>, AppError> {
@@ -28,6 +29,11 @@ pub fn find(tx: &ReadTx<'_>, token_hash: &[u8; 32], now: Timestamp) -> Result<Op
         .query_row((token_hash, now.millis()), |row| Ok(SetupLink { user: UserId(row.get(0)?), username: row.get(1)? }))
         .optional()
         .map_err(|e| store_error(&e))
+}
+
+/// Ends every link of everybody.
+pub fn end_all(tx: &WriteTx<'_>, _permit: &Permit, now: Timestamp) -> Result<(), AppError> {
+    tx.execute(END_ALL, [now.millis()]).map(|_| ())
 }
 
 /// Whether the user has a living link.

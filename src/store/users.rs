@@ -48,6 +48,7 @@ const LIST_UNDER: &str =
     select_users!("WHERE u.deleted_at IS NULL AND u.creator_id = ?1 AND u.role = 'user' ORDER BY u.id");
 const LIST_OF_ROLE: &str = select_users!("WHERE u.role = ?1 AND u.deleted_at IS NULL ORDER BY u.id");
 const EMAIL_OWNER: &str = "SELECT id FROM users WHERE email_key = ?1 AND deleted_at IS NULL";
+const OLDEST: &str = "SELECT created_at FROM users ORDER BY id LIMIT 1";
 const ACTIVE_ADMIN: &str = "
     SELECT 1 FROM users u LEFT JOIN users c ON c.id = u.creator_id
     WHERE u.role = 'admin' AND u.deleted_at IS NULL AND u.status = 'active' AND u.id <> ?1
@@ -124,6 +125,11 @@ fn listed(tx: &ReadTx<'_>, statement: &'static str, params: impl Params) -> Resu
 pub fn find_email_owner(tx: &ReadTx<'_>, email: &Email) -> Result<Option<UserId>, AppError> {
     let found = tx.prepare(EMAIL_OWNER)?.query_row([email.key()], |row| row.get(0).map(UserId)).optional();
     found.map_err(|e| store_error(&e))
+}
+
+/// When the first user was made, which is when the database was.
+pub fn oldest(tx: &ReadTx<'_>) -> Result<Timestamp, AppError> {
+    tx.prepare(OLDEST)?.query_row([], |row| row.get(0).map(Timestamp)).map_err(|e| store_error(&e))
 }
 
 /// Whether there is an active admin under no suspended reseller, besides this one.

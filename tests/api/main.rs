@@ -11,6 +11,7 @@ mod support;
 
 mod admin;
 mod audit;
+mod backups;
 mod billing;
 mod concurrency;
 mod edge;

@@ -321,10 +321,10 @@ async fn the_writers_figures_move_with_its_work() {
         let body = json!({"username": format!("ada{at}"), "service_id": 1});
         app.call(Request::new("POST", SUBSCRIBERS).key(&key).json(&body))
     };
-    let turns = app.panel.db.writer_turns();
+    let jobs = app.panel.db.writer_figures().jobs;
     let others = async {
         // The first is with the writer, which waits for the lock.
-        app.eventually("taken up", PATIENCE, || app.panel.db.writer_turns() > turns).await;
+        app.eventually("taken up", PATIENCE, || app.panel.db.writer_figures().jobs > jobs).await;
         futures_util::future::join_all((1..9).map(create)).await
     };
     let watch = async {
@@ -480,12 +480,14 @@ async fn a_page_does_without_the_database_where_it_gets_no_reader() {
 async fn health_tells_an_unusable_database_and_the_page_is_still_served() {
     let app = Plan::new().with_metrics().without_jobs().spawn().await;
     let version = env!("CARGO_PKG_VERSION");
-    let good = json!({"status": "healthy", "database": "connected", "version": version});
+    let good =
+        json!({"status": "healthy", "database": "connected", "version": version, "last_verified_backup_age": null});
     assert_eq!(health(&app).await, (200, good));
     assert_eq!(scrape(&app).await.value("panel_up", &[]), 1.0);
 
     app.change("DELETE FROM meta WHERE name = 'key_check'", []);
-    let bad = json!({"status": "unhealthy", "database": "unavailable", "version": version});
+    let bad =
+        json!({"status": "unhealthy", "database": "unavailable", "version": version, "last_verified_backup_age": null});
     assert_eq!(health(&app).await, (503, bad));
     let page = scrape_anew(&app).await;
     assert_eq!(page.value("panel_up", &[]), 0.0);

@@ -337,3 +337,20 @@ fn a_folder_that_vanishes_is_told_and_all_is_well_when_it_is_back() {
     let names = "SELECT group_concat(username) FROM subscribers";
     assert_eq!(home.value::<String>("data/panel.db", names), "before,after");
 }
+
+#[test]
+fn a_backup_that_finds_no_room_says_so_and_leaves_no_half_of_one() {
+    where_one_may_mount("disk_full::a_backup_that_finds_no_room_says_so_and_leaves_no_half_of_one", || {
+        let (home, other) = (Home::with_database(), Home::of_kilobytes(40 * 1024));
+        for left in [0, 16, 128, 400] {
+            let filler = other.fill(left);
+            let ran = home.run(["backup", other.path("copy.db").to_str().unwrap()]);
+            ran.refused("", REMEDY);
+            let names: Vec<_> = other.contents().into_iter().map(|(name, ..)| name).collect();
+            assert_eq!(names, ["filler"], "with {left} KiB: {ran:?}");
+            drop(filler);
+        }
+        home.ok(["backup", other.path("copy.db").to_str().unwrap()]);
+        home.ok(["backup", "verify", other.path("copy.db").to_str().unwrap()]);
+    });
+}

@@ -57,6 +57,7 @@ fn a_server_on_a_unix_socket_is_healthy_and_says_where_it_listens() {
     let ran = home.run_with(&settings, ["healthcheck"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(server.said().contains(&format!("listening on {listen}")), "{}", server.said());
+    assert_eq!(home.mode("panel.sock"), 0o660, "a proxy in the group may connect, nobody else");
 
     assert_eq!(server.stop(), Some(0));
     assert_eq!(home.run_with(&settings, ["healthcheck"]).code, 1);

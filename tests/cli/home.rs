@@ -27,7 +27,7 @@ pub struct Home {
     /// What must not turn up in a log or a database.
     pub secrets: Arc<Secrets>,
     /// What each command and server said on stderr.
-    said: Mutex<Vec<Said>>,
+    said: Mutex<Vec<Arc<Said>>>,
 }
 
 /// What one command did.
@@ -126,7 +126,7 @@ impl Home {
                 self.secrets.note(secret);
             }
         }
-        self.said.lock().unwrap().push(Arc::new(Mutex::new(ran.stderr.clone())));
+        self.said.lock().unwrap().push(Arc::new(ran.stderr.clone().into()));
         ran
     }
 
@@ -167,10 +167,17 @@ impl Home {
     pub fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
         let mut command = self.command(["serve"]);
         command.env("PANEL_SERVER__LISTEN", "127.0.0.1:0").env("PANEL_SERVER__WORKERS", "2");
-        // Whatever is said at all is held against the secrets in the end.
-        command.env("PANEL_LOG__LEVEL", "trace");
+        // Whatever is said at all is held against the secrets in the end. A file of the test's own has the last word.
+        if !self.path("panel.toml").exists() {
+            command.env("PANEL_LOG__LEVEL", "trace");
+        }
         command.envs(settings.iter().copied());
-        let said = Said::default();
+        self.start(command)
+    }
+
+    /// Starts a server of this home and waits until it listens.
+    pub fn start(&self, command: Command) -> Server {
+        let said = Arc::<Said>::default();
         self.said.lock().unwrap().push(Arc::clone(&said));
         Server::start(command, said, Arc::clone(&self.secrets))
     }
@@ -203,7 +210,7 @@ impl Drop for Home {
         if std::thread::panicking() {
             return;
         }
-        let said = self.said.lock().unwrap().iter().map(|said| said.lock().unwrap().clone()).collect::<String>();
+        let said = self.said.lock().unwrap().iter().map(|said| said.text()).collect::<String>();
         self.secrets.note_text(&said);
         if let Ok(line) = std::fs::read_to_string(self.path("panel.key")) {
             self.secrets.note(line.trim_end().strip_prefix("panel-key-v1 ").unwrap_or_default());

@@ -47,7 +47,17 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 }
 
 pub fn send(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let mut stream = connect(address);
+    send_on(connect(address), method, path, headers, body)
+}
+
+/// One request on a connection that ends with it.
+pub fn send_on(
+    mut stream: impl Read + Write,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     stream.write_all((head(method, path, headers, body.len()) + body).as_bytes()).unwrap();
     let answer = receive(&mut stream);
     check(method, path, body, &answer);

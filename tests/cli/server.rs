@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -15,13 +15,29 @@ use crate::detector::Secrets;
 use crate::home::{DEADLINE, SUBSCRIBERS};
 use crate::raw_http::{self, Answer};
 
-/// What a process wrote on stderr so far.
-pub type Said = Arc<Mutex<String>>;
+/// What a process wrote on stderr so far, for whoever waits for a line of it.
+#[derive(Default)]
+pub struct Said {
+    text: Mutex<String>,
+    grew: Condvar,
+}
+
+impl Said {
+    pub fn text(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+}
+
+impl From<String> for Said {
+    fn from(text: String) -> Self {
+        Self { text: Mutex::new(text), grew: Condvar::new() }
+    }
+}
 
 pub struct Server {
     pub address: SocketAddr,
     pid: Pid,
-    said: Said,
+    said: Arc<Said>,
     secrets: Arc<Secrets>,
     reader: Option<JoinHandle<()>>,
     ended: Receiver<ExitStatus>,
@@ -30,7 +46,7 @@ pub struct Server {
 
 impl Server {
     /// Starts it and waits until it says that it listens.
-    pub fn start(mut command: Command, said: Said, secrets: Arc<Secrets>) -> Self {
+    pub fn start(mut command: Command, said: Arc<Said>, secrets: Arc<Secrets>) -> Self {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap();
         let pid = Pid::from_child(&child);
@@ -40,7 +56,8 @@ impl Server {
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines() {
                 let line = line.unwrap();
-                *buffer.lock().unwrap() += &format!("{line}\n");
+                *buffer.text.lock().unwrap() += &format!("{line}\n");
+                buffer.grew.notify_all();
                 // After the start nobody listens here.
                 drop(heard.send(line));
             }
@@ -69,7 +86,7 @@ impl Server {
         std::thread::spawn(move || end.send(child.wait().unwrap()));
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut server =
-            Self { address: unknown, pid, said: Said::default(), secrets, reader: None, ended, over: false };
+            Self { address: unknown, pid, said: Arc::default(), secrets, reader: None, ended, over: false };
         let until = Instant::now() + DEADLINE;
         while server.address == unknown {
             assert!(Instant::now() < until, "the server does not listen; it said:\n{}", said());
@@ -82,7 +99,33 @@ impl Server {
 
     /// What it wrote on stderr so far.
     pub fn said(&self) -> String {
-        self.said.lock().unwrap().clone()
+        self.said.text()
+    }
+
+    /// Waits until it has said this so many times.
+    #[track_caller]
+    pub fn says(&self, words: &str, times: usize) {
+        let text = self.said.text.lock().unwrap();
+        let missing = |text: &mut String| text.matches(words).count() < times;
+        let (text, waited) = self.said.grew.wait_timeout_while(text, DEADLINE, missing).unwrap();
+        assert!(!waited.timed_out(), "{words:?} was not said {times} times:\n{text}");
+    }
+
+    /// Has it read its settings again, and waits until that is over; `times` counts these calls.
+    #[track_caller]
+    pub fn reload(&self, times: usize) {
+        self.signal(Signal::HUP);
+        self.says("reloaded: ", times);
+    }
+
+    /// Where it listens, in the order of the settings.
+    pub fn addresses(&self) -> Vec<String> {
+        let said = self.said();
+        said.lines().filter_map(|line| line.split_once("listening on ")).map(|(_, at)| at.to_owned()).collect()
+    }
+
+    pub fn pid(&self) -> Pid {
+        self.pid
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -4,6 +4,7 @@
 
 mod place;
 
+mod backups;
 mod counters;
 mod import;
 mod readers;

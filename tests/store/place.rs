@@ -52,6 +52,7 @@ impl Place {
             fast_readers: 2,
             slow_readers: 2,
             queue: panel::store::QUEUE,
+            backup_to: Some((self.path("backups"), NOW)),
         }
     }
 

@@ -136,10 +136,10 @@ fn the_file_says_whose_it_is_and_only_its_owner_reads_it() {
     let place = Place::new();
     let db = place.open();
     let logs = RequestLogs::open(&place.path("panel-logs.db")).unwrap();
-    for file in ["panel.db", "panel-logs.db"] {
+    for (file, version) in [("panel.db", 2), ("panel-logs.db", 1)] {
         let database = place.look(file);
         let pragma = |name: &str| database.pragma_query_value::<i64, _>(None, name, |row| row.get(0)).unwrap();
-        assert_eq!((pragma("application_id"), pragma("user_version")), (0x7061_6e65, 1), "{file}");
+        assert_eq!((pragma("application_id"), pragma("user_version")), (0x7061_6e65, version), "{file}");
         let mode: String = database.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
         assert_eq!(mode, "wal", "{file}");
         for suffix in ["", "-wal", "-shm"] {

@@ -180,3 +180,17 @@ fn a_unique_name_asked_for_by_many_at_once_is_given_to_one() {
     });
     assert_eq!((won, place.count("services WHERE name = 'gold'")), (1, 1));
 }
+
+#[test]
+fn every_look_whether_something_can_be_changed_changes_something() {
+    let place = Place::new();
+    let db = place.open();
+    let other = place.look("panel.db");
+    let version = || other.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).unwrap();
+    let mut seen = vec![version()];
+    for _ in 0..4 {
+        db.check_writing().unwrap();
+        seen.push(version());
+    }
+    assert!(seen.windows(2).all(|pair| pair[0] != pair[1]), "a look wrote nothing: {seen:?}");
+}

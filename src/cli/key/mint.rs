@@ -62,7 +62,7 @@ impl Mint {
         let secret = random::secret(style)?;
         let panel_id = (style == keys::Style::Panel).then(random::panel_id).transpose()?;
         let printed = shown(&secret);
-        let (default_rate, public_id) = (app.config.limits.per_key_per_minute, panel_id.clone());
+        let (default_rate, public_id) = (app.config().limits.per_key_per_minute, panel_id.clone());
         let id = app.db.write_blocking(move |tx| {
             actions::keys::mint(tx, &operator(), &draft, &secret, panel_id.as_deref(), default_rate)
         })?;
@@ -92,7 +92,7 @@ impl Rotate {
         if style == keys::Style::Billing {
             printed["key"] = json!(key.display);
         }
-        let (id, now, default_rate) = (key.id, app.now(), app.config.limits.per_key_per_minute);
+        let (id, now, default_rate) = (key.id, app.now(), app.config().limits.per_key_per_minute);
         let rotate =
             move |tx: &WriteTx<'_>| actions::keys::rotate(tx, &operator(), id, &secret, grace, default_rate, now);
         let rotated = app.db.write_blocking(rotate)?;

@@ -3,6 +3,7 @@
 mod ask;
 mod mint;
 mod show;
+mod suggest;
 mod update;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -60,6 +61,8 @@ pub enum Command {
     },
     /// Ask whether a key may make a call; exit 0 means yes.
     Can(ask::Can),
+    /// The least that explains a key's logged calls, and the command that leaves it no more.
+    Suggest(suggest::Suggest),
     /// Show the latest calls made with a key, newest first.
     Logs {
         /// Its id, or the beginning of the key.
@@ -97,6 +100,7 @@ pub fn run(app: &App, output: Output, command: Command) -> Outcome {
         Command::Show { id } => show::show(app, output, &id),
         Command::Revoke { id } => revoke(app, output, &id),
         Command::Can(can) => can.run(app, output),
+        Command::Suggest(suggest) => suggest.run(app, output),
         Command::Logs { id, limit } => show::logs(app, output, &id, limit),
     }
 }

@@ -59,7 +59,7 @@ pub fn logs(app: &App, output: Output, reference: &str, limit: i64) -> Outcome {
 }
 
 fn logs_path(app: &App) -> std::path::PathBuf {
-    store::logs_path(&app.config.database.path)
+    store::logs_path(&app.config().database.path)
 }
 
 fn read(app: &App, key: &Key, limit: i64) -> Result<Vec<RequestLog>, Failure> {

@@ -59,7 +59,7 @@ impl Update {
         // Wrong words are refused before anything is written.
         self.apply_grants(&mut key.settings.grants.clone()).map_err(|invalid| Failure::usage(&invalid))?;
         self.apply(&mut key.settings.clone(), expires)?;
-        let (now, default_rate) = (app.now(), app.config.limits.per_key_per_minute);
+        let (now, default_rate) = (app.now(), app.config().limits.per_key_per_minute);
         let work = move |tx: &WriteTx<'_>| {
             let change = |settings: &mut KeySettings| self.apply(settings, expires);
             actions::keys::update(tx, &operator(), id, &change, default_rate, now)

@@ -96,6 +96,34 @@ pub(super) fn wait_seconds(limits: &[Window], now: Timestamp) -> Option<i64> {
     Some((millis + Timestamp::SECOND - 1) / Timestamp::SECOND)
 }
 
+/// Gate 12 as yes or no, for whoever weighs settings that no key has yet.
+pub(super) fn grants_pass(route: &Route, grants: &Grants) -> bool {
+    match (grants, route.need) {
+        (Grants::External(have), Need::External(Some(need))) => *have >= need,
+        (Grants::Panel(have), Need::Panel(need)) => panel_passes(route, have, need),
+        (Grants::Billing { level, scopes }, Need::Billing { level: need, scopes: wanted }) => {
+            *level >= need && scopes_pass(scopes, wanted)
+        }
+        _ => true,
+    }
+}
+
+fn panel_passes(route: &Route, have: &[Permission], need: PanelNeed) -> bool {
+    let reading = route.method == Method::Get;
+    match need {
+        PanelNeed::Nothing => true,
+        PanelNeed::Session => false,
+        PanelNeed::Resource(token) => have.iter().any(|permission| {
+            *permission == Permission::All || Some(*permission) == token || (reading && *permission == Permission::Read)
+        }),
+    }
+}
+
+fn scopes_pass(have: &[BillingScope], wanted: &[&[BillingScope]]) -> bool {
+    let holds = |scope: &BillingScope| have.contains(scope) || have.contains(&BillingScope::FullAccess);
+    wanted.is_empty() || wanted.iter().any(|set| set.iter().all(holds))
+}
+
 fn grant_gates(route: &Route, key: &KeyFacts, failing: &mut Vec<Denied>) {
     match (&key.grants, route.need) {
         (Grants::External(have), Need::External(Some(need))) if *have < need => {
@@ -120,29 +148,21 @@ pub(super) fn level_too_low(key: &KeyFacts, need: Level, have: Level) -> Denied 
 }
 
 fn panel_gate(route: &Route, key: &KeyFacts, have: &[Permission], need: PanelNeed, failing: &mut Vec<Denied>) {
-    let words = keys::join(have, Permission::as_str);
-    let token = match need {
-        PanelNeed::Nothing => return,
-        PanelNeed::Session => return failing.push(denied(Gate::Permission, "a session", "an API key", None)),
-        PanelNeed::Resource(token) => token,
-    };
-    let reading = route.method == Method::Get;
-    let passes = |permission: &Permission| {
-        *permission == Permission::All || Some(*permission) == token || (reading && *permission == Permission::Read)
-    };
-    if !have.iter().any(passes) {
-        let least = if reading { Permission::Read } else { token.unwrap_or(Permission::All) };
-        let mut all = have.to_vec();
-        all.push(least);
-        let fix =
-            format!("panel key update {} --permissions {}", key.reference(), keys::join(&all, Permission::as_str));
-        failing.push(denied(Gate::Permission, accepted(route), words, Some(fix)));
+    if panel_passes(route, have, need) {
+        return;
     }
+    let PanelNeed::Resource(token) = need else {
+        return failing.push(denied(Gate::Permission, "a session", "an API key", None));
+    };
+    let least = if route.method == Method::Get { Permission::Read } else { token.unwrap_or(Permission::All) };
+    let mut all = have.to_vec();
+    all.push(least);
+    let fix = format!("panel key update {} --permissions {}", key.reference(), keys::join(&all, Permission::as_str));
+    failing.push(denied(Gate::Permission, accepted(route), keys::join(have, Permission::as_str), Some(fix)));
 }
 
 fn billing_scope_gate(key: &KeyFacts, have: &[BillingScope], wanted: &[&[BillingScope]], failing: &mut Vec<Denied>) {
-    let holds = |scope: &BillingScope| have.contains(scope) || have.contains(&BillingScope::FullAccess);
-    if wanted.is_empty() || wanted.iter().any(|set| set.iter().all(holds)) {
+    if scopes_pass(have, wanted) {
         return;
     }
     let Some(first) = wanted.first() else { return };

@@ -122,7 +122,7 @@ pub async fn update(call: Call) -> Answer {
     let (zone, now) = (call.state.app.zone(), call.now);
     // A wrong field is refused before anything waits for the writer.
     body.apply(zone, now, &key, &mut key.settings.clone())?;
-    let (id, default_rate) = (key.id, call.state.app.config.limits.per_key_per_minute);
+    let (id, default_rate) = (key.id, call.state.app.config().limits.per_key_per_minute);
     let update = move |tx: &WriteTx<'_>, permit: &Permit| {
         let key = actions::keys::get(tx, permit, id)?;
         let set = |settings: &mut KeySettings| body.apply(zone, now, &key, settings);

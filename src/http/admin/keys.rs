@@ -177,7 +177,7 @@ pub async fn create(call: Call) -> Answer {
     let style = draft.grants.style();
     let secret = random::secret(style)?;
     let plain = Shown::of(&secret);
-    let default_rate = call.state.app.config.limits.per_key_per_minute;
+    let default_rate = call.state.app.config().limits.per_key_per_minute;
     let mint = move |tx: &WriteTx<'_>, permit: &Permit| {
         let made = actions::keys::mint(tx, permit, &draft, &secret, None, default_rate);
         let id = made.map_err(in_own_words)?;
@@ -269,7 +269,7 @@ pub async fn list(call: Call) -> Answer {
 /// GET /api/api-keys/stats
 pub async fn stats(call: Call) -> Answer {
     let style = kind(&call)?;
-    let logs = store::logs_path(&call.state.app.config.database.path);
+    let logs = store::logs_path(&call.state.app.config().database.path);
     let since = call.now.plus_millis(-Timestamp::DAY);
     let keys = call.read_slowly(move |tx| actions::keys::list(tx, style)).await?;
     let counted = block("counting calls", move || store::request_logs::count_by_key(&logs, since)).await?;
@@ -311,7 +311,7 @@ pub async fn revoke(call: Call) -> Answer {
 pub async fn logs(call: Call) -> Answer {
     let key = find(&call)?;
     let limit = call.query.integer("limit", 1, 1_000)?.unwrap_or(200);
-    let path = store::logs_path(&call.state.app.config.database.path);
+    let path = store::logs_path(&call.state.app.config().database.path);
     let rows = block("reading the request log", move || store::request_logs::list(&path, key.id, limit)).await?;
     let rows = rows.map_err(|e| AppError::Unavailable(format!("the request log cannot be read: {e}")))?;
     let views: Vec<_> = rows.iter().map(request_logs::View::from).collect();
@@ -335,7 +335,7 @@ pub async fn rotate(call: Call) -> Answer {
         millis.ok_or_else(|| Invalid::new("grace_seconds", "must be 0 or more, and end before the year 10000"))?;
     let secret = random::next_secret(key.settings.grants.style())?;
     let plain = Shown::of(&secret);
-    let (id, now, default_rate) = (key.id, call.now, call.state.app.config.limits.per_key_per_minute);
+    let (id, now, default_rate) = (key.id, call.now, call.state.app.config().limits.per_key_per_minute);
     let rotate = move |tx: &WriteTx<'_>, permit: &Permit| {
         actions::keys::rotate(tx, permit, id, &secret, millis, default_rate, now).map_err(in_own_words)
     };

@@ -93,7 +93,7 @@ pub async fn create(call: Call) -> Answer {
     let secret = random::secret(Style::Panel)?;
     let plain = secret.key.clone();
     let panel_id = random::panel_id()?;
-    let (default_rate, zone) = (call.state.app.config.limits.per_key_per_minute, call.state.app.zone());
+    let (default_rate, zone) = (call.state.app.config().limits.per_key_per_minute, call.state.app.zone());
     let mint = move |tx: &WriteTx<'_>, permit: &Permit| {
         let id = actions::keys::mint(tx, permit, &draft, &secret, Some(&panel_id), default_rate)?;
         actions::keys::get(tx, permit, id)
@@ -109,7 +109,7 @@ pub async fn create(call: Call) -> Answer {
 }
 
 fn delegation(call: &Call) -> bool {
-    call.state.app.config.keys.reseller_delegation
+    call.state.app.config().keys.reseller_delegation
 }
 
 /// GET /api/v1/users/{username}/api-keys
@@ -208,7 +208,7 @@ async fn store(
     change: Box<KeyChange<'static>>,
     render: impl Fn(&Key) -> Result<Reply, AppError> + Send + 'static,
 ) -> Answer {
-    let (id, now, default_rate) = (key.id, call.now, call.state.app.config.limits.per_key_per_minute);
+    let (id, now, default_rate) = (key.id, call.now, call.state.app.config().limits.per_key_per_minute);
     let update =
         move |tx: &WriteTx<'_>, permit: &Permit| actions::keys::update(tx, permit, id, &change, default_rate, now);
     call.write(update, move |key, _| render(key)).await
@@ -217,7 +217,7 @@ async fn store(
 /// DELETE /api/v1/users/{username}/api-keys/{id}
 pub async fn delete(call: Call) -> Answer {
     let key = find(&call).map_err(Failure::from)?;
-    let (now, default_rate) = (call.now, call.state.app.config.limits.per_key_per_minute);
+    let (now, default_rate) = (call.now, call.state.app.config().limits.per_key_per_minute);
     let revoke = move |tx: &WriteTx<'_>, permit: &Permit| {
         actions::keys::check_reach(tx, permit, key.id, default_rate)?;
         if !actions::keys::revoke(tx, permit, key.id, now)? {

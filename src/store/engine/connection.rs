@@ -69,6 +69,34 @@ pub fn lock_folder(path: &Path) -> Result<fs::File, OpenError> {
     Ok(file)
 }
 
+/// Says that this process uses the database, or that no other does, for as long as it is held. A lock on the key file, which
+/// lies beside every database and which the engine never locks itself.
+#[derive(Debug)]
+pub struct Presence {
+    _file: fs::File,
+}
+
+impl Presence {
+    /// Beside others; refused while a backup is being restored. `None`: there is no key file yet.
+    pub fn announce(path: &Path, key_file: &Path) -> Result<Option<Self>, OpenError> {
+        let Ok(file) = fs::File::open(key_file) else { return Ok(None) };
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(_) => Err(OpenError::Restoring { path: path.to_owned() }),
+        }
+    }
+
+    /// Alone; `None`: somebody uses it.
+    pub fn alone(key_file: &Path) -> io::Result<Option<Self>> {
+        let file = fs::File::open(key_file)?;
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
 /// Which file a path named when it was opened. What is written to one that was deleted or replaced since is lost.
 #[derive(Debug, Clone)]
 pub struct OpenFile {

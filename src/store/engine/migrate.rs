@@ -15,7 +15,7 @@ const SCHEMA: &str = include_str!("../../../schema.sql");
 const APPLICATION_ID: i32 = 0x7061_6e65;
 
 /// Each step brings the schema from the version of its place (the first: 1) to the next. Append only.
-const STEPS: &[&str] = &[];
+const STEPS: &[&str] = &[include_str!("migrate/2-backups.sql")];
 
 /// The two parts of `schema.sql`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,43 @@ impl File {
             File::Logs => &[],
         }
     }
+
+    /// Of the current schema.
+    pub fn version(self) -> i64 {
+        current(self.steps())
+    }
+}
+
+fn current(steps: &[&str]) -> i64 {
+    1 + i64::try_from(steps.len()).unwrap_or(i64::MAX - 1)
+}
+
+/// The version of a database whose schema is older than this one's.
+pub fn is_older(connection: &Connection, file: File) -> Result<Option<i64>, OpenError> {
+    Ok(version(connection)?.filter(|found| *found < file.version()))
+}
+
+/// What is missing, too much or otherwise than in a fresh database of the current schema, by name.
+pub fn differences(connection: &Connection, file: File) -> rusqlite::Result<Vec<String>> {
+    let fresh = Connection::open_in_memory()?;
+    fresh.execute_batch(file.schema())?;
+    let (is, wanted) = (objects(connection)?, objects(&fresh)?);
+    let only_in = |one: &[(String, String)], other: &[(String, String)]| {
+        one.iter().filter(|object| !other.contains(object)).map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    };
+    let mut names = [only_in(&is, &wanted), only_in(&wanted, &is)].concat();
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+/// Tables, indexes and the like with the statement that made them. The statistics of the query planner are no schema.
+fn objects(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut statement = connection.prepare(
+        "SELECT name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY name",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
 }
 
 /// Brings the file to the current schema and says whether it was empty. Safe beside another process that does the same.
@@ -51,7 +88,7 @@ pub fn run(connection: &mut Connection, file: File) -> Result<bool, OpenError> {
 }
 
 fn to_current(connection: &mut Connection, schema: &str, steps: &[&str]) -> Result<bool, OpenError> {
-    let current = 1 + i64::try_from(steps.len()).unwrap_or(i64::MAX - 1);
+    let current = current(steps);
     if version(connection)? == Some(current) {
         return Ok(false);
     }
@@ -63,11 +100,8 @@ fn to_current(connection: &mut Connection, schema: &str, steps: &[&str]) -> Resu
         Some(found) => {
             let done = usize::try_from(found - 1).unwrap_or(usize::MAX);
             for step in steps.iter().skip(done) {
-                tx.execute_batch(step).map_err(|e| OpenError::Migration {
-                    from: found,
-                    to: current,
-                    cause: e.to_string(),
-                })?;
+                let failed = |e| OpenError::Migration { from: found, to: current, cause: cause_of(e) };
+                tx.execute_batch(step).map_err(failed)?;
             }
         }
         None => tx.execute_batch(schema)?,
@@ -76,6 +110,14 @@ fn to_current(connection: &mut Connection, schema: &str, steps: &[&str]) -> Resu
     tx.pragma_update(None, "user_version", current)?;
     tx.commit()?;
     Ok(found.is_none())
+}
+
+/// Without the statement, which is of no use to an operator.
+fn cause_of(error: rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg,
+        other => other.to_string(),
+    }
 }
 
 fn not_ours(path: impl AsRef<Path>) -> OpenError {
@@ -101,7 +143,7 @@ pub fn refuse_foreign_file(path: &Path) -> Result<(), OpenError> {
 }
 
 /// The schema version of a database of ours; `None`: an empty file.
-fn version(connection: &Connection) -> Result<Option<i64>, OpenError> {
+pub fn version(connection: &Connection) -> Result<Option<i64>, OpenError> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
         return Ok(None);

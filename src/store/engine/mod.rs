@@ -1,6 +1,8 @@
 //! What is SQLite's alone: connections, PRAGMAs, the writer thread, migrations, the search index.
 
 pub mod connection;
+pub mod copies;
+pub mod look;
 pub mod migrate;
 pub mod search;
 pub mod tally;

@@ -35,7 +35,7 @@ pub struct WriterFigures {
 
 #[derive(Debug, Default)]
 pub struct Tally {
-    turns: AtomicU64,
+    answered: AtomicU64,
     waiting: AtomicU64,
     commits: AtomicU64,
     jobs: AtomicU64,
@@ -57,7 +57,6 @@ impl Tally {
     pub fn takes_up(&self, jobs: usize) {
         let jobs = jobs as u64;
         self.waiting.fetch_sub(jobs, Ordering::Relaxed);
-        self.turns.fetch_add(1, Ordering::Relaxed);
         self.jobs.fetch_add(jobs, Ordering::Relaxed);
         let at = SIZES.partition_point(|size| *size < jobs);
         if let Some(groups) = self.groups.get(at).or(self.groups.last()) {
@@ -75,9 +74,14 @@ impl Tally {
         self.ran(Some(COMMIT), took);
     }
 
-    /// Groups taken up since the start: tells a writer that works from one that hangs.
-    pub fn turns(&self) -> u64 {
-        self.turns.load(Ordering::Relaxed)
+    /// Before the answers of a group leave, so that whoever has one finds it counted.
+    pub fn answers(&self) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Groups answered since the start, those that failed too: tells a writer that works from one that hangs.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     pub fn figures(&self) -> WriterFigures {
@@ -162,9 +166,10 @@ mod tests {
                 tally.comes();
             }
             tally.takes_up(jobs);
+            tally.answers();
         }
         let figures = tally.figures();
         assert_eq!(figures.groups, [(1, 1), (2, 1), (4, 2), (8, 1), (16, 0), (32, 0), (64, 0), (128, 0), (256, 1)]);
-        assert_eq!((figures.jobs, figures.waiting, tally.turns()), (271, 0, 6));
+        assert_eq!((figures.jobs, figures.waiting, tally.answered()), (271, 0, 6));
     }
 }

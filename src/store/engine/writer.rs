@@ -104,8 +104,8 @@ impl Writer {
         Ok(Self { queue: Some(sender), thread: Some(thread), tally })
     }
 
-    pub fn turns(&self) -> u64 {
-        self.tally.turns()
+    pub fn answered(&self) -> u64 {
+        self.tally.answered()
     }
 
     pub fn figures(&self) -> WriterFigures {
@@ -157,6 +157,7 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFil
         tally.takes_up(group.len());
         if let Err(why) = panics::catch(|| carry_out(connection, file, group, tally)) {
             roll_back(connection);
+            tally.answers();
             tracing::error!(why, "a group of writes panicked");
         }
         if idle && not_before.is_none_or(|at| Instant::now() >= at) {
@@ -167,12 +168,12 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFil
 
 fn carry_out(connection: &Connection, file: &OpenFile, mut group: Vec<Box<dyn Job>>, tally: &Tally) {
     if let Err(error) = file.check() {
-        return refuse(group, &error);
+        return refuse(group, &error, tally);
     }
     if let Err(error) = execute(connection, "BEGIN IMMEDIATE") {
         // Another process holds the lock for longer than anybody should: waiting again for each job would only add up.
         tracing::warn!(%error, jobs = group.len(), "writes were sent away: the database is locked");
-        return refuse(group, &connection_error(&error));
+        return refuse(group, &connection_error(&error), tally);
     }
     if let Err(error) = commit_together(connection, &mut group, tally) {
         roll_back(connection);
@@ -189,12 +190,14 @@ fn carry_out(connection: &Connection, file: &OpenFile, mut group: Vec<Box<dyn Jo
             }
         }
     }
+    tally.answers();
     for job in group {
         job.answer();
     }
 }
 
-fn refuse(group: Vec<Box<dyn Job>>, error: &AppError) {
+fn refuse(group: Vec<Box<dyn Job>>, error: &AppError, tally: &Tally) {
+    tally.answers();
     for mut job in group {
         job.fail(error.clone());
         job.answer();

@@ -47,7 +47,7 @@ impl Bench {
     fn windows(&self, id: KeyId, setup: &Setup, began: Timestamp) -> Vec<Window> {
         let now = self.app.now();
         let default =
-            if setup.grants.style() == Style::Billing { 0 } else { self.app.config.limits.per_key_per_minute };
+            if setup.grants.style() == Style::Billing { 0 } else { self.app.config().limits.per_key_per_minute };
         let minute = setup.rates[0].unwrap_or(default);
         let count = Count { start: start_of(began, Timestamp::MINUTE), used: setup.used[0] };
         let mut all = windows([minute, 0, 0], [count; 3], now);

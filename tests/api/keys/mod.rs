@@ -9,6 +9,7 @@ mod limits;
 mod log;
 mod rotation;
 mod styles;
+mod suggest;
 mod world;
 
 pub use world::cases;

@@ -164,7 +164,7 @@ async fn every_code_of_the_contract_has_its_face() {
         }
     }
     let large =
-        Request::new("POST", PACKAGES).bearer(&admin).body(vec![b' '; app.panel.config.server.max_body_bytes + 1]);
+        Request::new("POST", PACKAGES).bearer(&admin).body(vec![b' '; app.panel.config().server.max_body_bytes + 1]);
     golden("code_413", &app.call(large).await, &[]);
     let plain = Request::new("POST", PACKAGES).bearer(&admin).header("content-type", "text/plain").body("name=x");
     golden("code_415", &app.call(plain).await, &[]);

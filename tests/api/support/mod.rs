@@ -296,7 +296,7 @@ fn serve(config: Config, clock: Clock, with_jobs: bool, ready: &Sender<Started>,
     let app = Arc::new(App::open(config, clock).unwrap());
     let logs = Arc::new(RequestLogs::open(&logs_path).unwrap());
     let uses = Arc::new(LastUses::default());
-    let limits = Arc::new(KeyLimits::new(app.config.limits.per_key_per_minute));
+    let limits = Arc::new(KeyLimits::new(app.config().limits.per_key_per_minute));
     limits.restore(app.db.read(store::key_usage::list).unwrap());
     let on =
         On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
@@ -304,7 +304,7 @@ fn serve(config: Config, clock: Clock, with_jobs: bool, ready: &Sender<Started>,
     let panel = Arc::clone(&app);
     let state = Data::new(State::new(app, logs, &uses, limits).unwrap());
     actix_web::rt::System::new().block_on(async {
-        let serving = http::start(state.clone()).unwrap();
+        let serving = http::start(state.clone(), None).unwrap();
         let (handle, metrics) = (serving.handle(), serving.metrics);
         let Some(Listen::Tcp(address)) = serving.addresses.first().cloned() else { panic!("no TCP address") };
         actix_web::rt::spawn(async move {

@@ -1,0 +1,161 @@
+//! A whole panel in the scratch folder, with the settings in force: what `panel serve` starts, on a port of its own.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+use actix_web::web::Data;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::oneshot;
+
+use super::interrupted;
+use crate::actions;
+use crate::actions::subscribers::password;
+use crate::app::{App, Clock, LastUses};
+use crate::cli::operator;
+use crate::cli::output::Failure;
+use crate::config::{Config, Listen};
+use crate::crypto::random;
+use crate::domain::error::AppError;
+use crate::domain::keys::{Grants, KeyDraft, Scope, Style};
+use crate::domain::services::ServiceId;
+use crate::domain::subscribers::{Draft, Login, NewSubscriber};
+use crate::http::{self, State};
+use crate::jobs::{Jobs, On};
+use crate::limits::KeyLimits;
+use crate::store::request_logs::RequestLogs;
+use crate::store::{self, WriteTx};
+
+/// Subscribers made in one transaction.
+const CHUNK: usize = 500;
+
+pub struct House {
+    pub address: SocketAddr,
+    pub key: SecretString,
+    quit: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    state: Data<State>,
+    jobs: Option<Jobs>,
+}
+
+impl House {
+    /// Makes the database, fills it and begins to answer.
+    pub fn open(settings: &Config, folder: &Path, subscribers: u32, stop: &AtomicBool) -> Result<Self, Failure> {
+        let mut config = settings.clone();
+        config.database.path = folder.join("panel.db");
+        config.server.listen = vec![Listen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))];
+        (config.server.tls_cert, config.server.tls_key, config.metrics.listen) = (None, None, None);
+        config.backup.daily_at = None;
+        let sentences = |error: &dyn std::fmt::Display| Failure::sentences(&error.to_string());
+        let app = App::open(config, Clock::default()).map_err(|error| sentences(&error))?;
+        let key = mint(&app)?;
+        fill(&app, subscribers, stop)?;
+        let logs = RequestLogs::open(&folder.join("panel-logs.db")).map_err(|error| sentences(&error))?;
+        let (app, logs, uses) = (Arc::new(app), Arc::new(logs), Arc::new(LastUses::default()));
+        let limits = Arc::new(KeyLimits::new(app.config().limits.per_key_per_minute));
+        let on =
+            On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
+        let jobs = Jobs::start(on).map_err(|error| sentences(&error))?;
+        let state = Data::new(State::new(app, logs, &uses, limits).map_err(|error| sentences(&error))?);
+        let (quit, asked) = oneshot::channel();
+        let (tell, told) = channel();
+        let served = state.clone();
+        let run = move || actix_web::rt::System::new().block_on(serve(served, &tell, asked));
+        let thread = std::thread::Builder::new().name("bench-server".to_owned()).spawn(run);
+        let thread = thread.map_err(|error| sentences(&error))?;
+        let address = told.recv().unwrap_or_else(|_| Err(io::Error::other("the server ended at once")));
+        let address = address.map_err(|error| sentences(&error))?;
+        Ok(Self { address, key, quit: Some(quit), thread: Some(thread), state, jobs: Some(jobs) })
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.quit = None;
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+        http::drain(&self.state);
+        self.jobs = None;
+    }
+}
+
+async fn serve(state: Data<State>, tell: &Sender<io::Result<SocketAddr>>, asked: oneshot::Receiver<()>) {
+    let started = http::start(state, None).and_then(|serving| match serving.addresses.first() {
+        Some(Listen::Tcp(address)) => Ok((*address, serving)),
+        Some(Listen::Unix(_)) | None => Err(io::Error::other("it does not listen")),
+    });
+    let (address, serving) = match started {
+        Ok(started) => started,
+        Err(error) => return drop(tell.send(Err(error))),
+    };
+    let handle = serving.handle();
+    actix_web::rt::spawn(async move {
+        // Its sender is dropped when all has been measured.
+        drop(asked.await);
+        handle.stop(false).await;
+    });
+    drop(tell.send(Ok(address)));
+    drop(serving.run().await);
+}
+
+/// A key of the administrator without a limit.
+fn mint(app: &App) -> Result<SecretString, Failure> {
+    let secret = random::secret(Style::External)?;
+    let shown = SecretString::from(secret.reveal());
+    let draft = KeyDraft {
+        rate_per_minute: Some(0),
+        ..KeyDraft::new(actions::bootstrap::ADMIN, "bench", Grants::External(Scope::Write), app.now())
+    };
+    let default_rate = app.config().limits.per_key_per_minute;
+    app.db.write_blocking(move |tx| actions::keys::mint(tx, &operator(), &draft, &secret, None, default_rate))?;
+    Ok(shown)
+}
+
+/// Makes the subscribers that the reads ask for, and lets the search index catch up with them.
+fn fill(app: &App, subscribers: u32, stop: &AtomicBool) -> Result<(), Failure> {
+    let mut numbers = 1..=subscribers;
+    loop {
+        let chunk = numbers.by_ref().take(CHUNK).map(|number| subscriber(app, number));
+        let chunk = chunk.collect::<Result<Vec<_>, AppError>>()?;
+        if chunk.is_empty() {
+            break;
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Err(interrupted());
+        }
+        app.db.write_blocking(move |tx: &WriteTx<'_>| {
+            chunk.iter().try_for_each(|new| actions::subscribers::create(tx, &operator(), new).map(|_| ()))
+        })?;
+    }
+    while app.db.read(store::needs_search)? && app.db.write_blocking(|tx| store::fill_search(tx, 500))? {}
+    Ok(())
+}
+
+fn subscriber(app: &App, number: u32) -> Result<NewSubscriber, AppError> {
+    let draft = Draft {
+        username: Login::parse("username", &format!("loaded{number}@example.net"))?,
+        service_id: ServiceId(1),
+        full_name: Some(format!("Loaded Customer {number}")),
+        phone: Some("+961 1 234567".to_owned()),
+        address: None,
+        email: None,
+        note: None,
+        expiry_date: None,
+        nas_id: None,
+        mac_address: None,
+        external_id: None,
+    };
+    let (uid, secret) = (random::uid()?, random::password()?);
+    let password_sealed = password::seal(&app.sealer, &uid, &secret)?;
+    Ok(NewSubscriber { draft, uid, password_sealed, now: app.now(), today: app.today() })
+}
+
+/// What the clients send with every call.
+pub fn header(key: &SecretString) -> String {
+    format!("Host: localhost\r\nX-API-Key: {}\r\n", key.expose_secret())
+}

@@ -1,0 +1,186 @@
+//! Files, folders and the disk.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::{Patient, Said, failed, good, of_error, skipped, warning};
+use crate::domain::text::size;
+use crate::domain::time::Timestamp;
+use crate::store::{self, Look, request_logs};
+
+/// Above this the log was not cut back for long: something holds an old snapshot.
+const WAL_AT_MOST: u64 = 256 * 1024 * 1024;
+
+/// Below this the engine may not be able to make its journal and lock files.
+const INODES_AT_LEAST: u64 = 100;
+
+/// What must be free beside what a backup takes.
+const ROOM: u64 = 256 * 1024 * 1024;
+
+pub fn database_file(patient: &Patient<'_>) -> Said {
+    let path = &patient.config.database.path;
+    if !path.exists() {
+        let what = format!("{} is not there", path.display());
+        return failed(what, "Set database.path, restore a backup (panel restore FILE), or start anew: panel serve");
+    }
+    match &patient.look {
+        Ok(look) if look.version.is_none() => failed(format!("{} is empty", path.display()), "panel migrate"),
+        Ok(_) => good(format!("{} can be opened", path.display())),
+        Err(error) => of_error(error),
+    }
+}
+
+pub fn database_disk(patient: &Patient<'_>) -> Said {
+    match store::refuse_network_file_system(&patient.config.database.path) {
+        Ok(()) => good("a local file system"),
+        Err(error) => of_error(&error),
+    }
+}
+
+/// The files of a database that are there.
+fn files_of(path: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for main in [path.to_owned(), store::logs_path(path)] {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = main.as_os_str().to_owned();
+            name.push(suffix);
+            all.push(PathBuf::from(name));
+        }
+    }
+    all.retain(|path| path.exists());
+    all
+}
+
+pub fn database_rights(patient: &Patient<'_>) -> Said {
+    let files = files_of(&patient.config.database.path);
+    let owner = rustix::process::geteuid().as_raw();
+    for path in &files {
+        let Ok(metadata) = fs::metadata(path) else { continue };
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let what = format!("{} has mode {mode:04o}: others can read customers' data", path.display());
+            return failed(what, format!("chmod 600 {}", path.display()));
+        }
+        if metadata.uid() != owner {
+            let what = format!("{} belongs to uid {}, the others to uid {owner}", path.display(), metadata.uid());
+            return failed(what, format!("chown {owner} {}", path.display()));
+        }
+    }
+    match files.is_empty() {
+        true => skipped("there is no file"),
+        false => good(format!("{} files of one owner, for nobody else", files.len())),
+    }
+}
+
+pub fn folder_rights(patient: &Patient<'_>) -> Said {
+    let folder = &patient.folder;
+    match fs::metadata(folder) {
+        Ok(metadata) if metadata.permissions().mode() & 0o022 != 0 => {
+            let what = format!("others may write in {}: they can replace the database", folder.display());
+            failed(what, format!("chmod go-w {}", folder.display()))
+        }
+        Ok(_) => good(format!("only its owner writes in {}", folder.display())),
+        Err(error) => unreadable(folder, &error),
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Said {
+    failed(format!("{} cannot be read: {error}", path.display()), "Check its rights and its disk.")
+}
+
+/// Enough for a backup and its rehearsal, or for the log of a migration.
+pub fn disk_space(patient: &Patient<'_>) -> Said {
+    let database = fs::metadata(&patient.config.database.path).map_or(0, |file| file.len());
+    let need = database.saturating_mul(2).saturating_add(ROOM);
+    match store::free_space(&patient.folder) {
+        Ok(free) if free < need => failed(
+            format!("{} is free, and a backup of this database may take {}", size(free), size(need)),
+            "Free some space, or set backup.folder to another disk and lower logs.max_rows.",
+        ),
+        Ok(free) => good(format!("{} is free", size(free))),
+        Err(error) => unreadable(&patient.folder, &error),
+    }
+}
+
+pub fn inodes(patient: &Patient<'_>) -> Said {
+    match store::free_inodes(&patient.folder) {
+        Ok(Some(free)) if free < INODES_AT_LEAST => failed(
+            format!("only {free} more files can be made"),
+            "Delete files on this disk; many small ones are the cause.",
+        ),
+        Ok(Some(free)) => good(format!("{free} more files can be made")),
+        Ok(None) => good("this file system does not count them"),
+        Err(error) => unreadable(&patient.folder, &error),
+    }
+}
+
+pub fn write_ahead_log(patient: &Patient<'_>) -> Said {
+    let length = fs::metadata(store::wal_path(&patient.config.database.path)).map_or(0, |file| file.len());
+    match length > WAL_AT_MOST {
+        true => warning(
+            format!("the write-ahead log has {}: something keeps it from being cut back", size(length)),
+            "Look for a program that holds the database open (fuser panel.db), or restart the panel.",
+        ),
+        false => good(size(length)),
+    }
+}
+
+/// Databases that a restore put aside, and copies that were interrupted.
+pub fn leftovers(patient: &Patient<'_>) -> Said {
+    let path = &patient.config.database.path;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let (replaced, part) = (format!("{stem}-replaced-"), ".part");
+    let folders = [patient.folder.clone(), patient.config.backup_folder()];
+    let (mut count, mut bytes) = (0_u32, 0_u64);
+    // What cannot be read is what other checks are about.
+    for entry in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&replaced) || (name.starts_with('.') && name.ends_with(part)) {
+            count += 1;
+            bytes = bytes.saturating_add(entry.metadata().map_or(0, |file| file.len()));
+        }
+    }
+    match count {
+        0 => good("none"),
+        count => warning(
+            format!("{count} files of earlier restores or interrupted backups take {}", size(bytes)),
+            format!(
+                "Delete them when nobody needs them: ls -la {0}/{replaced}* {0}/.*{part} {1}/.*{part}",
+                patient.folder.display(),
+                patient.config.backup_folder().display()
+            ),
+        ),
+    }
+}
+
+pub fn request_log(patient: &Patient<'_>) -> Said {
+    let path = store::logs_path(&patient.config.database.path);
+    if !path.exists() {
+        return good("there is none yet");
+    }
+    match Look::at(&path).map_err(|error| of_error(&error)).map(|look| look.quick_damage()) {
+        Ok(Ok(None)) => good("can be read"),
+        Ok(Ok(Some(damage))) => damaged_log(&path, &damage),
+        Ok(Err(error)) => damaged_log(&path, &error.to_string()),
+        Err(said) => said,
+    }
+}
+
+fn damaged_log(path: &Path, why: &str) -> Said {
+    let what = format!("{} is damaged: {why}", path.display());
+    failed(what, format!("Stop the panel, move it away, and start it again: mv {0} {0}.damaged", path.display()))
+}
+
+pub fn request_log_dropped(patient: &Patient<'_>) -> Said {
+    let since = patient.now.plus_millis(-Timestamp::DAY);
+    match request_logs::dropped_since(&store::logs_path(&patient.config.database.path), since) {
+        Ok(0) => good("none in the last day"),
+        Ok(rows) => warning(
+            format!("{rows} rows were dropped in the last day: the disk failed or was too slow"),
+            "Look at the disk, and at panel_request_log_dropped_total in the metrics.",
+        ),
+        Err(_) => skipped("the request log cannot be opened"),
+    }
+}

@@ -1,0 +1,109 @@
+//! Making a backup beside those who read and write: one snapshot, copied page by page over a connection of its own.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::seal::{self, Seal};
+use super::{CopyError, Pace, Part, need_room, publish};
+use crate::domain::time::Timestamp;
+use crate::store::engine::connection::{BUSY, folder_of};
+
+/// Pages copied between two looks at the pace.
+const STEP: i32 = 64;
+
+/// So that the disk is never handed more at once than it writes in a moment: a long flush would hold up every commit.
+const FLUSH_EVERY: u64 = 4 * 1024 * 1024;
+
+/// A backup that is on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    pub seal: Seal,
+    pub sha256: [u8; 32],
+    /// Of the whole file.
+    pub bytes: u64,
+}
+
+/// Copies a database into a new file. What was acknowledged before this is called is in it; `taken_at` says when that was.
+pub fn make(source: &Path, target: &Path, taken_at: Timestamp, pace: &mut Pace<'_>) -> Result<Made, CopyError> {
+    if target.symlink_metadata().is_ok() {
+        return Err(CopyError::Exists { path: target.to_owned() });
+    }
+    let mut part = Part::beside(target)?;
+    let bytes = copy(source, &part, pace)?;
+    let rows = settle(part.path())?;
+    let schema = rows.1;
+    let seal = Seal { taken_at, version: env!("CARGO_PKG_VERSION").to_owned(), schema, bytes, rows: rows.0 };
+    let path = part.path().to_owned();
+    let (sha256, bytes) = seal::append(&path, &mut part.file, &seal, pace)?;
+    publish(part.path(), target)?;
+    Ok(Made { seal, sha256, bytes })
+}
+
+/// Gives the number of bytes that were copied.
+fn copy(source: &Path, part: &Part, pace: &mut Pace<'_>) -> Result<u64, CopyError> {
+    let of_source = CopyError::engine(source);
+    // Writable, because the log of a database that was not closed must be brought in; nothing is written.
+    let from = Connection::open_with_flags(source, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(&of_source)?;
+    from.busy_timeout(BUSY).map_err(&of_source)?;
+    from.pragma_update(None, "query_only", true).map_err(&of_source)?;
+    // The snapshot: as long as it is held, what others write does not make the copy begin anew.
+    let snapshot = from.unchecked_transaction().map_err(&of_source)?;
+    let number = |pragma: &str| snapshot.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let pages = number("page_count").map_err(&of_source)?;
+    let page = u64::try_from(number("page_size").map_err(&of_source)?).unwrap_or_default();
+    let bytes = u64::try_from(pages).unwrap_or_default().saturating_mul(page);
+    need_room(&folder_of(part.path()), bytes)?;
+
+    let of_part = CopyError::engine(part.path());
+    let mut to = Connection::open(part.path()).map_err(&of_part)?;
+    for (pragma, value) in [("journal_mode", "OFF"), ("synchronous", "OFF"), ("locking_mode", "EXCLUSIVE")] {
+        to.pragma_update(None, pragma, value).map_err(&of_part)?;
+    }
+    let backup = Backup::new(&from, &mut to).map_err(&of_part)?;
+    let step = page.saturating_mul(u64::from(STEP.unsigned_abs()));
+    let mut unflushed = 0;
+    loop {
+        let outcome = backup.step(STEP).map_err(&of_part)?;
+        if outcome == StepResult::Done {
+            return Ok(bytes);
+        }
+        if outcome != StepResult::More {
+            return Err(CopyError::Engine { path: source.to_owned(), cause: "it is locked".to_owned() });
+        }
+        unflushed += step;
+        if unflushed >= FLUSH_EVERY {
+            part.file.sync_data().map_err(CopyError::file(part.path(), "written"))?;
+            unflushed = 0;
+        }
+        pace.spend(step)?;
+    }
+}
+
+/// Makes the copy readable where nothing may be written beside it, and counts its rows.
+fn settle(path: &Path) -> Result<(Vec<(String, i64)>, i64), CopyError> {
+    let of_part = CopyError::engine(path);
+    let copy = Connection::open(path).map_err(&of_part)?;
+    copy.busy_timeout(Duration::ZERO).map_err(&of_part)?;
+    copy.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(&of_part)?;
+    copy.pragma_update(None, "journal_mode", "DELETE").map_err(&of_part)?;
+    let schema = copy.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(&of_part)?;
+    Ok((count_rows(&copy).map_err(&of_part)?, schema))
+}
+
+/// The rows of every table that the schema made, by name.
+pub fn count_rows(connection: &Connection) -> rusqlite::Result<Vec<(String, i64)>> {
+    let mut statement = connection.prepare(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+    )?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    let count = |name: String| {
+        let quoted = name.replace('"', "\"\"");
+        let count = connection.query_row(&format!("SELECT count(*) FROM \"{quoted}\""), [], |row| row.get(0))?;
+        Ok((name, count))
+    };
+    names.into_iter().map(count).collect()
+}
