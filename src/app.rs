@@ -77,6 +77,7 @@ impl fmt::Display for AppOpenError {
                 key_file.display(),
                 path.display()
             ),
+            AppOpenError::Start(AppError::Unavailable(cause)) => OpenError::Disk(cause.clone()).fmt(f),
             AppOpenError::Start(error) => {
                 write!(
                     f,

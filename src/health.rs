@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::app::App;
+use crate::domain::error::AppError;
+use crate::panics;
 
 /// Questions that may wait for one look.
 const QUEUE: usize = 1024;
@@ -39,27 +41,38 @@ impl Health {
 }
 
 fn look(app: &Weak<App>, questions: &Receiver<oneshot::Sender<bool>>) {
-    let mut probed: Option<(Instant, bool)> = None;
+    let mut probed: Option<(Instant, Result<(), AppError>)> = None;
+    let mut was_good = true;
     while let Ok(first) = questions.recv() {
         let waiting: Vec<_> = std::iter::once(first).chain(questions.try_iter()).collect();
         let Some(app) = app.upgrade() else { return };
-        let readable = app.db.check_reading();
-        let good = match (&readable, app.db.is_failing(), probed) {
-            (Err(_), _, _) => false,
-            (Ok(()), false, _) => true,
-            (Ok(()), true, Some((at, verdict))) if at.elapsed() < PROBE_EVERY => verdict,
-            (Ok(()), true, _) => {
-                let verdict = app.db.check_writing().is_ok();
-                probed = Some((Instant::now(), verdict));
-                verdict
-            }
-        };
-        if let Err(error) = readable {
-            tracing::error!(%error, "health: the database cannot be read");
+        let verdict = panics::catch(|| judge(&app, &mut probed)).unwrap_or_else(|why| Err(AppError::Internal(why)));
+        let good = verdict.is_ok();
+        // However often somebody asks, only the turns are told.
+        match verdict {
+            Err(error) if was_good => tracing::error!(%error, "health: unhealthy from now on"),
+            Ok(()) if !was_good => tracing::info!("health: healthy again"),
+            _ => {}
         }
+        was_good = good;
         for question in waiting {
             // Whoever asked may have gone; the others have not.
             let _: Result<(), bool> = question.send(good);
+        }
+    }
+}
+
+fn judge(app: &App, probed: &mut Option<(Instant, Result<(), AppError>)>) -> Result<(), AppError> {
+    app.db.check_reading()?;
+    if !app.db.is_failing() {
+        return Ok(());
+    }
+    match probed {
+        Some((at, verdict)) if at.elapsed() < PROBE_EVERY => verdict.clone(),
+        _ => {
+            let verdict = app.db.check_writing();
+            *probed = Some((Instant::now(), verdict.clone()));
+            verdict
         }
     }
 }

@@ -16,6 +16,8 @@ pub mod http;
 pub mod integrations;
 pub mod jobs;
 pub mod limits;
+pub mod logging;
 pub mod metrics;
+pub mod panics;
 pub mod store;
 pub mod tls;

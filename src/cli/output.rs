@@ -51,7 +51,9 @@ impl Failure {
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
         let remedy = match &error {
-            AppError::Invalid(_) | AppError::Malformed(_) => "Give another value; --help says what is allowed.",
+            AppError::Invalid(_) | AppError::Malformed(_) | AppError::WrongPassword { .. } => {
+                "Give another value; --help says what is allowed."
+            }
             AppError::FieldForbidden { .. }
             | AppError::Forbidden(_)
             | AppError::LimitReached { .. }

@@ -2,25 +2,25 @@
 
 mod reload;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use actix_web::web::Data;
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use super::admin::make_link;
 use super::output::{Failure, Outcome, say};
 use super::owner;
 use crate::actions::{self, bootstrap};
 use crate::app::{App, Clock, LastUses};
-use crate::config::{Config, Log, LogFormat, LogLevel, Server};
+use crate::config::{Config, Server};
 use crate::domain::policy;
 use crate::http::{self, State};
 use crate::jobs::{Jobs, On};
 use crate::limits::KeyLimits;
+use crate::logging;
+use crate::panics;
 use crate::store::{self, request_logs::RequestLogs};
 use crate::tls::{self, Certificates, Identity};
 
@@ -29,7 +29,11 @@ use reload::Reload;
 /// `named` is the file of `--config`, which a reload reads again.
 pub fn run(config: Config, named: Option<PathBuf>) -> Outcome {
     owner::become_owner(&config.database.path)?;
-    let set_level = start_logging(&config.log);
+    let set_level = logging::start(&config.log).unwrap_or_else(|error| {
+        say(&format!("the log could not be started: {error}"));
+        Box::new(|_| {})
+    });
+    panics::watch();
     let certificates = read_certificates(&config.server)?;
     let logs_path = store::logs_path(&config.database.path);
     let app = App::open(config, Clock::default()).map_err(|error| Failure::sentences(&error.to_string()))?;
@@ -99,7 +103,8 @@ fn offer_setup(app: &App) -> Outcome {
         return Ok(());
     }
     let link = make_link(app, &permit)?;
-    say(&format!("Set the password of admin within 30 minutes (the link works once):\n{}", link.expose_secret()));
+    let what = "Set the password of admin within 30 minutes (the link works once)";
+    logging::announce(&app.config().log, what, "link", link.expose_secret());
     Ok(())
 }
 
@@ -125,51 +130,4 @@ fn notify(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "systemd could not be told");
     }
-}
-
-/// Standard error, where a reader that went away or a full disk loses lines and nothing else.
-struct Careful;
-
-impl Write for Careful {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        drop(std::io::stderr().write_all(line));
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Makes the log louder or quieter.
-type SetLevel = Box<dyn Fn(LogLevel) + Send + Sync>;
-
-/// What cannot be parsed is answered without a word: strangers must not fill the log.
-fn filter(level: LogLevel) -> EnvFilter {
-    EnvFilter::new(format!("warn,actix_http=off,panel={level}"))
-}
-
-fn start_logging(settings: &Log) -> SetLevel {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter(settings.level))
-        .log_internal_errors(false)
-        .with_writer(|| Careful)
-        .with_target(false);
-    // The formats are different types, and so are their handles.
-    let (started, set_level): (_, SetLevel) = match settings.format {
-        LogFormat::Text => {
-            let builder = builder.with_ansi(false).with_filter_reloading();
-            let handle = builder.reload_handle();
-            (builder.try_init(), Box::new(move |level| drop(handle.reload(filter(level)))))
-        }
-        LogFormat::Json => {
-            let builder = builder.json().flatten_event(true).with_filter_reloading();
-            let handle = builder.reload_handle();
-            (builder.try_init(), Box::new(move |level| drop(handle.reload(filter(level)))))
-        }
-    };
-    if let Err(error) = started {
-        say(&format!("the log could not be started: {error}"));
-    }
-    set_level
 }

@@ -1,7 +1,6 @@
 //! One thread that hashes passwords (argon2id), so that a rush of log-ins costs time and not memory.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use tokio::sync::oneshot;
 use super::phc::{self, Memory};
 use super::random;
 use crate::domain::error::AppError;
+use crate::panics;
 
 /// Jobs that wait; with 32 of 35 ms the last one waits a second.
 const QUEUE: usize = 32;
@@ -82,8 +82,8 @@ impl Hasher {
                 return;
             }
             // Safe to unwind through: the only thing shared is memory that holds nothing from one job to the next.
-            let result = catch_unwind(AssertUnwindSafe(|| job(memory)))
-                .unwrap_or_else(|_| Err(AppError::Internal("the hasher panicked".into())));
+            let result = panics::catch(|| job(memory))
+                .unwrap_or_else(|why| Err(AppError::Internal(format!("the hasher panicked: {why}"))));
             let _ = reply.send(result);
         };
         match self.jobs.try_send(Box::new(job)) {
@@ -202,7 +202,8 @@ mod tests {
         let panicking = |_: &mut Memory| -> Result<(), AppError> { panic!("as a test") };
         for _ in 0..3 {
             let answered = answer(hasher.submit(panicking).unwrap().blocking_recv());
-            assert_eq!(answered, Err(AppError::Internal("the hasher panicked".into())));
+            let Err(AppError::Internal(why)) = answered else { panic!("{answered:?}") };
+            assert!(why.starts_with("the hasher panicked: as a test"), "{why}");
         }
         assert_eq!(hasher.verify_blocking(secret("xY7-q2.z"), None), Ok(false));
     }

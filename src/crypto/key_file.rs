@@ -231,7 +231,7 @@ impl fmt::Display for KeyFileError {
             KeyFileError::NotCreated { path, source } => write!(
                 f,
                 "The key file {} cannot be created: {source}.\nMake sure that its folder exists, belongs to the user who \
-                 runs the panel and has room.",
+                 runs the panel and has room on its disk.",
                 path.display()
             ),
         }

@@ -99,6 +99,10 @@ pub enum AppError {
     Denied(Box<Denial>),
     /// A login with a name or a password that is not right; which of the two is nobody's business.
     BadCredentials,
+    /// Somebody who is logged in does not know the password that goes with it; the field is where it was asked for.
+    WrongPassword {
+        field: &'static str,
+    },
     NotFound(Noun),
     Conflict(Conflict),
     /// A queue is full; the same request may succeed later.
@@ -127,6 +131,7 @@ impl fmt::Display for AppError {
             AppError::LimitReached { limit } => write!(f, "Account limit reached ({limit})"),
             AppError::Denied(denial) => write!(f, "refused by the gate {}", denial.gate().as_str()),
             AppError::BadCredentials => f.write_str("Invalid credentials"),
+            AppError::WrongPassword { field } => write!(f, "{field} is not the current password"),
             AppError::NotFound(noun) => write!(f, "{} not found", noun.name()),
             AppError::Conflict(conflict) => write!(f, "{conflict}"),
             AppError::Overloaded { retry_after_seconds } => {

@@ -20,8 +20,8 @@ pub fn line(field: &'static str, text: &str, max: usize) -> Result<String, Inval
     Ok(text.to_owned())
 }
 
-/// How our secrets begin.
-const SECRETS: [&str; 3] = ["pk_live_", "wsp_", "nps_"];
+/// How our secrets begin; of a token it is the part that holds the session's id.
+const SECRETS: [&str; 4] = ["pk_live_", "wsp_", "nps_", ".eyJ"];
 
 /// Whether a text holds what may be a secret of ours.
 pub fn may_hold_secret(text: &str) -> bool {
@@ -79,6 +79,7 @@ mod tests {
             ("/x/pk_live_a8f3kj92/y", "/x/pk_live_***/y"),
             ("wsp_1wsp_2 nps_a-b_c", "wsp_***wsp_*** nps_***"),
             ("pk_live_", "pk_live_***"),
+            ("/x/eyJhbGc.eyJzdWI.c2ln/y", "/x/eyJhbGc.eyJ***.c2ln/y"),
         ] {
             assert_eq!(without_secrets(text), masked);
             assert_eq!(may_hold_secret(text), text != masked);

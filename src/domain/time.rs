@@ -35,6 +35,11 @@ impl Timestamp {
         self.utc().to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
+    /// RFC 3339 in milliseconds with `Z`, for the log.
+    pub fn rfc3339_millis(self) -> String {
+        self.utc().to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+
     /// RFC 3339 in whole seconds with the offset of a zone, how the panel surface renders an instant.
     pub fn rfc3339_in(self, zone: Tz) -> String {
         let local = self.utc().with_timezone(&zone);

@@ -1,18 +1,18 @@
-//! What is written about a request once its answer has left: the log row, the last use, the line of a refusal.
+//! What is written about a request once its answer has left: the log row, the last use, the line of a failure.
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, SendError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SendError, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use super::answer::Refused;
+use super::report::{Reports, Told};
 use super::visit::Visit;
 use crate::app::LastUses;
 use crate::domain::keys::KeyId;
-use crate::domain::policy::{Caller, Gate};
+use crate::domain::policy::Caller;
 use crate::domain::request_logs::RequestLog;
 use crate::domain::routes::Route;
 use crate::store::request_logs::RequestLogs;
@@ -29,10 +29,17 @@ pub struct Aftermath {
     pub route: &'static Route,
     /// `None`: a credential that opens nothing.
     pub key: Option<Shown>,
+    /// A credential was shown, whatever it is worth.
+    pub is_known: bool,
     /// A session's token was shown, and no key.
     pub is_session: bool,
+    /// The session that it opened.
+    pub session: Option<i64>,
     pub status: StatusCode,
-    pub refused: Option<Refused>,
+    /// The gate that refused.
+    pub gate: Option<&'static str>,
+    /// `None`: it succeeded.
+    pub failed: Option<Told>,
     pub latency: Duration,
 }
 
@@ -57,10 +64,8 @@ impl Shown {
 impl Aftermath {
     /// Requests with an unknown key are counted, not stored (contract: keys.md).
     fn record(&self, logs: &RequestLogs, uses: &LastUses) {
-        // What an address is told that asked too often is no line of its own: a flood must not fill the log.
-        let is_told = |refused: &&Refused| self.key.is_some() || refused.gate != Gate::Rate.as_str();
-        if let Some(refused) = self.refused.as_ref().filter(is_told) {
-            self.report(refused);
+        if !self.is_known {
+            return;
         }
         let Some(key) = &self.key else { return logs.push_nothing() };
         let (visit, ip) = (&self.visit, self.visit.origin.ip);
@@ -75,28 +80,17 @@ impl Aftermath {
             route: Cow::Borrowed(self.route.path),
             path: visit.logged_path(),
             status: self.status.as_u16(),
-            gate: self.refused.as_ref().map(|refused| Cow::Borrowed(refused.gate)),
+            gate: self.gate.map(Cow::Borrowed),
             ip: ip.map(|ip| ip.to_string()),
             latency_us: i64::try_from(self.latency.min(LONGEST).as_micros()).unwrap_or(i64::MAX),
             request_id: visit.request_id().to_owned(),
         });
     }
 
-    /// One line for each refusal of a credential. Nothing in it is the caller's own text.
-    fn report(&self, refused: &Refused) {
-        let ip = self.visit.origin.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
-        let who = match &self.key {
-            Some(key) => format!("API key {}", key.display),
-            None if self.is_session => "session".to_owned(),
-            None => "API key (unknown)".to_owned(),
-        };
-        tracing::warn!(
-            "{who} permission refused: {} {} {} ip={ip} request_id={}",
-            self.status.as_u16(),
-            refused.gate,
-            refused.why,
-            self.visit.request_id()
-        );
+    fn tell(&self, reports: &Reports) {
+        if let Some(failed) = &self.failed {
+            reports.tell(self, failed);
+        }
     }
 }
 
@@ -111,6 +105,8 @@ enum Work {
 pub struct Aftermaths {
     queue: Option<SyncSender<Work>>,
     thread: Option<JoinHandle<()>>,
+    logs: Arc<RequestLogs>,
+    reports: Arc<Reports>,
 }
 
 impl std::fmt::Debug for Aftermaths {
@@ -122,10 +118,16 @@ impl std::fmt::Debug for Aftermaths {
 impl Aftermaths {
     pub fn start(logs: Arc<RequestLogs>, uses: Arc<LastUses>) -> std::io::Result<Self> {
         let (queue, waiting) = sync_channel::<Work>(QUEUE);
+        let reports = Arc::new(Reports::default());
+        let of_thread = (Arc::clone(&logs), Arc::clone(&reports));
         let run = move || {
+            let (logs, reports) = of_thread;
             for work in waiting {
                 match work {
-                    Work::Record(aftermath) => aftermath.record(&logs, &uses),
+                    Work::Record(aftermath) => {
+                        aftermath.tell(&reports);
+                        aftermath.record(&logs, &uses);
+                    }
                     // Whoever waited may have lost patience.
                     Work::Tell(waiter) => {
                         let _: Result<(), SendError<()>> = waiter.send(());
@@ -134,12 +136,25 @@ impl Aftermaths {
             }
         };
         let thread = std::thread::Builder::new().name("aftermath".to_owned()).spawn(run)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Some(queue), thread: Some(thread), logs, reports })
     }
 
-    /// False: there was no room, and the row is lost.
-    pub fn hand_over(&self, aftermath: Aftermath) -> bool {
-        self.queue.as_ref().is_some_and(|queue| queue.try_send(Work::Record(Box::new(aftermath))).is_ok())
+    /// Where there is no room the line is told at once, and the row is lost and counted.
+    pub fn hand_over(&self, aftermath: Aftermath) {
+        let Some(queue) = &self.queue else { return };
+        if let Err(TrySendError::Full(Work::Record(lost)) | TrySendError::Disconnected(Work::Record(lost))) =
+            queue.try_send(Work::Record(Box::new(aftermath)))
+        {
+            lost.tell(&self.reports);
+            if lost.key.is_some() {
+                self.logs.count_dropped();
+            }
+        }
+    }
+
+    /// Once a minute: says what was left out of the log, and begins anew.
+    pub fn end_minute(&self) {
+        self.reports.end_minute();
     }
 }
 
@@ -163,5 +178,6 @@ impl Drop for Aftermaths {
         {
             tracing::error!("the aftermath thread ended in a panic");
         }
+        self.reports.end_minute();
     }
 }

@@ -18,6 +18,7 @@ use crate::domain::error::{AppError, Conflict, Noun};
 use crate::domain::policy::Permit;
 use crate::domain::routes::{Method, Need, Params, Route};
 use crate::domain::time::{Date, Timestamp};
+use crate::panics;
 use crate::store::idempotency::{self, Kept, Place};
 use crate::store::{ReadTx, WriteTx};
 
@@ -28,6 +29,16 @@ pub type Handler = fn(Call) -> LocalBoxFuture<'static, Answer>;
 pub enum Secrets {
     Shown,
     Hidden,
+}
+
+/// Runs off the threads that answer. A panic is a fault of ours, of what is done there.
+pub async fn block<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, AppError> {
+    let fault = |why: String| AppError::Internal(format!("{what} panicked: {why}"));
+    let done = web::block(move || panics::catch(work)).await;
+    done.map_err(|error| fault(error.to_string()))?.map_err(fault)
 }
 
 #[derive(Clone)]
@@ -82,8 +93,7 @@ impl Call {
         F: FnOnce(&ReadTx<'_>) -> Result<T, AppError> + Send + 'static,
     {
         let state = self.state.clone();
-        let done = web::block(move || state.app.db.read_slowly(work)).await;
-        done.unwrap_or_else(|_| Err(AppError::Internal("a read panicked".to_owned())))
+        block("a read", move || state.app.db.read_slowly(work)).await?
     }
 
     /// Judges the caller once more, carries out a change and renders its answer in one transaction, together with what a retry under the same

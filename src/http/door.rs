@@ -1,7 +1,6 @@
 //! The door: find the route, recognise the credential, run the gates, then read the body and call the handler.
 //! Every answer leaves through `finish`, so each has its request id, its log row and its surface's face.
 
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +10,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use futures_util::FutureExt;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
@@ -20,6 +18,7 @@ use super::answer::{self, Answer, Edge, Failure, Refused, Reply};
 use super::body;
 use super::call::Call;
 use super::query::Query;
+use super::report::Told;
 use super::state::State;
 use super::visit::{Agent, Visit};
 use super::{admin, billing, external, panel};
@@ -28,8 +27,8 @@ use crate::domain::error::{AppError, Invalid, Noun};
 use crate::domain::policy::{self, Asked, Caller, Denial, Gate, Permit, Window};
 use crate::domain::routes::{self, Entry, Found, Method, Need, Params, Route, Surface};
 use crate::domain::sessions::Audience;
-use crate::domain::text;
 use crate::metrics::{Metrics, Seen};
+use crate::panics;
 
 /// What somebody without a credential may make us keep in memory: a login or a form.
 const STRANGERS_BODY_BYTES: usize = 8 * 1024;
@@ -48,10 +47,8 @@ pub async fn serve(request: HttpRequest, payload: Payload, state: Data<State>) -
     let mut payload = Some(payload);
     let answered = answer(&visit, &request, &mut payload, &state).await;
     let (mut response, aftermath) = finish(visit, answered, &state.metrics);
-    if let Some(aftermath) = aftermath
-        && !state.aftermaths.hand_over(aftermath)
-    {
-        state.logs.count_dropped();
+    if let Some(aftermath) = aftermath {
+        state.aftermaths.hand_over(aftermath);
     }
     if request.method() == actix_web::http::Method::HEAD {
         // Not left to the server: it takes the method from whatever request it has read last.
@@ -275,12 +272,10 @@ async fn carry_out(
         now: state.app.now(),
         agent: Agent::of(visit, request, settings),
     };
-    let work = AssertUnwindSafe(handler(call)).catch_unwind();
+    let work = panics::catch_in(handler(call));
     match tokio::time::timeout(settings.request_timeout(), work).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(panic)) => {
-            Err(AppError::Internal(format!("a handler panicked: {}", text::of_panic(panic.as_ref()))).into())
-        }
+        Ok(Err(why)) => Err(AppError::Internal(format!("a handler panicked: {why}")).into()),
         Err(_) => Err(AppError::Overloaded { retry_after_seconds: 5 }.into()),
     }
 }
@@ -298,12 +293,12 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
 
 fn finish(visit: Visit, answered: Answered, metrics: &Metrics) -> (HttpResponse, Option<Aftermath>) {
     let Answered { outcome, route, caller, windows } = answered;
-    let (mut response, refused) = match outcome {
-        Ok(reply) => (succeed(reply, route, &caller), None),
+    let (mut response, gate, failed) = match outcome {
+        Ok(reply) => (succeed(reply, route, &caller), None, None),
         Err(failure) => {
             let response = refuse(&visit, &failure);
             let refused = Refused::by(&failure, response.status());
-            (response, refused)
+            (response, refused.as_ref().map(|refused| refused.gate), Some(Told::of(&failure, refused)))
         }
     };
     let headers = response.headers_mut();
@@ -322,12 +317,13 @@ fn finish(visit: Visit, answered: Answered, metrics: &Metrics) -> (HttpResponse,
         put(headers, HeaderName::from_static("sunset"), &replaced.ends_at.http_date());
     }
     let (status, key, latency) = (response.status(), Shown::by(&caller), visit.started.elapsed());
-    let gate = refused.as_ref().map(|refused| refused.gate);
     metrics.count(&Seen { route, method: &visit.method_name, status: status.as_u16(), gate, latency });
     let is_session = matches!(caller, Caller::Session(_) | Caller::NoSession | Caller::ExpiredSession);
-    let known = caller != Caller::Anonymous;
-    let aftermath = known.then_some(Aftermath { visit, route, key, is_session, status, refused, latency });
-    (response, aftermath)
+    let is_known = caller != Caller::Anonymous;
+    let session = if let Caller::Session(session) = &caller { Some(session.id) } else { None };
+    let is_told = is_known || failed.as_ref().is_some_and(Told::is_heard);
+    let aftermath = || Aftermath { visit, route, key, is_known, is_session, session, status, gate, failed, latency };
+    (response, is_told.then(aftermath))
 }
 
 fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
@@ -372,14 +368,9 @@ fn refuse(visit: &Visit, failure: &Failure) -> HttpResponse {
         }
         Failure::App(AppError::Overloaded { retry_after_seconds }) => {
             builder.insert_header((header::RETRY_AFTER, *retry_after_seconds));
-            tracing::warn!(request_id = visit.request_id(), "overloaded: a request was sent away");
         }
-        Failure::App(AppError::Unavailable(cause)) => {
+        Failure::App(AppError::Unavailable(_)) => {
             builder.insert_header((header::RETRY_AFTER, 5));
-            tracing::error!(request_id = visit.request_id(), cause, "the database cannot be used");
-        }
-        Failure::App(AppError::Internal(cause)) => {
-            tracing::error!(request_id = visit.request_id(), cause, "internal error");
         }
         Failure::App(error) if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
             body.insert("denied".to_owned(), answer::denied_by(error));

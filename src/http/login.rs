@@ -106,7 +106,7 @@ pub async fn check_password(
     if call.state.app.hasher.verify(password, hash).await? {
         return Ok(call.read(|tx| sessions::refuse_locked(tx, &door))?);
     }
-    Err(failed(call, door, Invalid::new(field, "is not the current password").into()).await)
+    Err(failed(call, door, AppError::WrongPassword { field }).await)
 }
 
 async fn open(call: &Call, kind: Kind, door: Door, verified: crate::store::users::Login) -> Result<LoggedIn, Failure> {
@@ -131,7 +131,6 @@ async fn open(call: &Call, kind: Kind, door: Door, verified: crate::store::users
 
 /// A wrong password is one step up the ladder of its name, and one of the failing credentials of its address.
 async fn failed(call: &Call, door: Door, refusal: AppError) -> Failure {
-    report(call, &refusal);
     let (ip, now) = (door.ip, door.now);
     let counted = call.state.app.db.write(move |tx| sessions::fail(tx, &door)).await;
     match (counted, call.state.shield.failure(ip, now)) {
@@ -139,17 +138,6 @@ async fn failed(call: &Call, door: Door, refusal: AppError) -> Failure {
         (Ok(()), Err(seconds)) => too_many(seconds),
         (Ok(()), Ok(())) => refusal.into(),
     }
-}
-
-/// One line for whoever watches the log for guessing. The name is the caller's own text and stays out of it.
-fn report(call: &Call, refusal: &AppError) {
-    let origin = call.permit.origin();
-    let ip = origin.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
-    let what = match refusal {
-        AppError::BadCredentials => "login refused: 401 wrong name or password",
-        _ => "change of password refused: 400 wrong current password",
-    };
-    tracing::warn!("{what} ip={ip} request_id={}", origin.request_id);
 }
 
 fn too_many(seconds: i64) -> Failure {

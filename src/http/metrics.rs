@@ -19,6 +19,7 @@ use super::state::State;
 use super::{answer, door};
 use crate::actions;
 use crate::metrics::{self, Figures, Told};
+use crate::panics;
 
 /// How long a page is good: however often somebody asks, the database is asked once.
 const GOOD_FOR: Duration = Duration::from_secs(1);
@@ -47,7 +48,7 @@ struct Desk {
 struct Table {
     page: Option<(Instant, Bytes)>,
     /// Figures that were not there in time may still come; nobody starts reading them twice.
-    reading: Option<JoinHandle<Figures>>,
+    reading: Option<JoinHandle<Result<Figures, String>>>,
 }
 
 /// A listener that does not answer yet.
@@ -89,6 +90,9 @@ async fn serve(request: HttpRequest, payload: Payload, desk: Data<Desk>) -> Http
             .body("Only GET and HEAD.\n"),
         _ => begin(StatusCode::NOT_FOUND, TEXT).body("Here are /metrics and /health.\n"),
     };
+    if response.status().is_client_error() {
+        tracing::debug!(status = response.status().as_u16(), "a request was refused where the metrics are");
+    }
     if *request.method() == Method::HEAD {
         response = response.set_body(NoBody::new()).map_into_boxed_body();
     }
@@ -161,14 +165,14 @@ impl Table {
     async fn figures(&mut self, read: impl FnOnce() -> Figures + Send + 'static, patience: Duration) -> Figures {
         // What came too late for one page is too old for the next.
         self.reading.take_if(|reading| reading.is_finished());
-        let reading = self.reading.get_or_insert_with(|| spawn_blocking(read));
+        let reading = self.reading.get_or_insert_with(|| spawn_blocking(|| panics::catch(read)));
         let Ok(done) = tokio::time::timeout(patience, reading).await else {
             tracing::warn!("the figures for the metrics were not there in time");
             return Figures::default();
         };
         self.reading = None;
-        done.unwrap_or_else(|error| {
-            tracing::error!(%error, "reading the figures for the metrics failed");
+        done.map_err(|error| error.to_string()).flatten().unwrap_or_else(|why| {
+            tracing::error!(why, "reading the figures for the metrics failed");
             Figures::default()
         })
     }

@@ -15,6 +15,7 @@ mod metrics;
 pub mod openapi;
 pub mod panel;
 pub mod query;
+mod report;
 mod server;
 mod shield;
 mod state;

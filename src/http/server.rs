@@ -81,7 +81,7 @@ impl Serving {
 pub fn start(state: Data<State>, certificates: Option<Arc<Certificates>>) -> io::Result<Serving> {
     // First: whoever has this address is perhaps another panel, whose Unix socket must not be taken from it.
     let bound_metrics = metrics::bind(&state)?;
-    let forgetful = state.clone();
+    let of_minutes = state.clone();
     let settings = state.app.config().server.clone();
     let (workers, listens) = (settings.workers(), settings.listen);
     let tls = certificates.map(tls::server_config);
@@ -110,7 +110,7 @@ pub fn start(state: Data<State>, certificates: Option<Arc<Certificates>>) -> io:
             io::Error::new(e.kind(), format!("{why}\nStop what uses it, or choose another address."))
         })?;
     }
-    actix_web::rt::spawn(forget_idle(forgetful));
+    actix_web::rt::spawn(minutes(of_minutes));
     let bound = listens.iter().zip(server.addrs()).map(|(listen, address)| match listen {
         Listen::Tcp(_) => Listen::Tcp(address),
         Listen::Unix(path) => Listen::Unix(path.clone()),
@@ -130,15 +130,15 @@ pub fn start(state: Data<State>, certificates: Option<Arc<Certificates>>) -> io:
 /// state then, so its own end cannot be waited for.
 pub fn drain(state: &State) {
     state.aftermaths.flush(FLUSH_PATIENCE);
+    state.aftermaths.end_minute();
     state.logs.flush(FLUSH_PATIENCE);
 }
 
-/// Drops counts of keys and addresses that no longer matter, once a minute.
-async fn forget_idle(state: Data<State>) {
+async fn minutes(state: Data<State>) {
     let mut minutes = tokio::time::interval(Duration::from_secs(60));
     loop {
         minutes.tick().await;
-        state.forget_idle();
+        state.end_minute();
     }
 }
 

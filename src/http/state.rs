@@ -44,8 +44,9 @@ impl State {
         self.app.set_config(config);
     }
 
-    /// Drops counts that no longer matter; once a minute.
-    pub fn forget_idle(&self) {
+    /// Drops counts that no longer matter, and tells what the log left out; once a minute.
+    pub fn end_minute(&self) {
+        self.aftermaths.end_minute();
         self.limits.forget_idle(self.app.now());
         self.shield.forget_idle(self.app.now());
     }

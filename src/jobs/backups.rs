@@ -11,6 +11,7 @@ use crate::domain::backups::{Kind, latest_slot};
 use crate::domain::policy;
 use crate::domain::text;
 use crate::domain::time::Timestamp;
+use crate::panics;
 use crate::store::{CopyError, Pace, Stop};
 
 /// How often the clock is looked at.
@@ -29,15 +30,17 @@ pub fn run(app: &Arc<App>, stop: &Stop) {
         if done == Some(slot) || not_before.is_some_and(|at| Instant::now() < at) {
             continue;
         }
-        match back_up_if_due(app, slot, stop) {
-            Ok(()) => (done, not_before) = (Some(slot), None),
-            Err(BackupError::Copy(CopyError::Stopped)) => return,
-            Err(error) => {
-                let text = error.to_string().replace('\n', " ");
-                tracing::error!("the daily backup failed and will be tried again in 15 minutes: {text}");
-                not_before = Some(Instant::now() + AGAIN_AFTER);
+        let text = match panics::catch(|| back_up_if_due(app, slot, stop)) {
+            Ok(Ok(())) => {
+                (done, not_before) = (Some(slot), None);
+                continue;
             }
-        }
+            Ok(Err(BackupError::Copy(CopyError::Stopped))) => return,
+            Ok(Err(error)) => error.to_string().replace('\n', " "),
+            Err(why) => format!("it panicked: {why}"),
+        };
+        tracing::error!("the daily backup failed and will be tried again in 15 minutes: {text}");
+        not_before = Some(Instant::now() + AGAIN_AFTER);
     }
 }
 

@@ -3,16 +3,18 @@
 mod backups;
 mod retention;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::actions;
 use crate::app::{App, LastUses};
 use crate::domain::error::AppError;
 use crate::domain::time::Timestamp;
 use crate::limits::KeyLimits;
+use crate::panics;
 use crate::store::request_logs::RequestLogs;
 use crate::store::{self, Stop};
 
@@ -26,6 +28,9 @@ const INDEX_CHUNK: i64 = 500;
 const LAST_USES_EVERY: i64 = 20 * Timestamp::SECOND;
 
 const HOURLY: i64 = Timestamp::HOUR;
+
+/// How often it is said of a job that it still fails.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// What the jobs work on.
 #[derive(Debug, Clone)]
@@ -57,8 +62,8 @@ impl Jobs {
                     break;
                 }
             }
-            report("last uses", remember_uses(&on));
-            report("limits", store_limits(&on));
+            rounds.report("last uses", || remember_uses(&on));
+            rounds.report("limits", || store_limits(&on));
         };
         let start = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let threads =
@@ -84,18 +89,37 @@ impl Drop for Jobs {
 struct Rounds {
     uses: i64,
     hourly: i64,
+    /// Jobs that failed the last time, and when that was last told.
+    failing: HashMap<&'static str, Instant>,
 }
 
 impl Rounds {
     fn run(&mut self, on: &On) {
-        report("search index", fill_search(on));
-        report("limits", store_limits(on));
+        self.report("search index", || fill_search(on));
+        self.report("limits", || store_limits(on));
         let now = on.app.now().millis();
         if is_due(&mut self.uses, now, LAST_USES_EVERY) {
-            report("last uses", remember_uses(on));
+            self.report("last uses", || remember_uses(on));
         }
         if is_due(&mut self.hourly, now, HOURLY) {
-            report("retention", retention::run(on));
+            self.report("retention", || retention::run(on));
+        }
+    }
+
+    /// Does a job. That it fails is told at once and then every so often: on a full disk it does so twice a second.
+    fn report(&mut self, job: &'static str, work: impl FnOnce() -> Result<(), AppError>) {
+        let outcome = panics::catch(work).unwrap_or_else(|why| Err(AppError::Internal(format!("it panicked: {why}"))));
+        match outcome {
+            Ok(()) => {
+                if self.failing.remove(job).is_some() {
+                    tracing::info!(job, "a job works again");
+                }
+            }
+            Err(error) if self.failing.get(job).is_none_or(|told| told.elapsed() >= TELL_AGAIN_AFTER) => {
+                self.failing.insert(job, Instant::now());
+                tracing::warn!(job, %error, "a job failed and will be tried again");
+            }
+            Err(_) => {}
         }
     }
 }
@@ -107,12 +131,6 @@ fn is_due(last: &mut i64, now: i64, every: i64) -> bool {
         *last = now;
     }
     due
-}
-
-fn report(job: &'static str, outcome: Result<(), AppError>) {
-    if let Err(error) = outcome {
-        tracing::warn!(job, %error, "a job failed and will be tried again");
-    }
 }
 
 fn fill_search(on: &On) -> Result<(), AppError> {

@@ -212,8 +212,9 @@ impl Db {
         self.failing.load(Ordering::Relaxed)
     }
 
-    /// Whether something can be changed: an empty write would succeed on a full disk.
+    /// Whether something can be changed, and there is room for more: an empty write would succeed on a full disk.
     pub fn check_writing(&self) -> Result<(), AppError> {
+        connection::check_room(self.file.path())?;
         self.write_blocking(meta::beat)?;
         self.failing.store(false, Ordering::Relaxed);
         Ok(())

@@ -5,30 +5,59 @@ use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
-use super::CopyError;
+use super::{CopyError, store_error};
+use crate::domain::error::AppError;
 
 /// Why a database cannot be opened: what is wrong, and what to do.
 #[derive(Debug)]
 pub enum OpenError {
-    Folder { folder: PathBuf, cause: String },
-    File { path: PathBuf, cause: String },
-    NetworkFileSystem { path: PathBuf, name: &'static str },
-    NotOurs { path: PathBuf },
-    NewerSchema { found: i64, known: i64 },
-    Migration { from: i64, to: i64, cause: String },
-    BackupFirst { from: i64, to: i64, cause: Box<CopyError> },
-    Restoring { path: PathBuf },
-    Emptied { path: PathBuf },
-    DiskFull,
+    Folder {
+        folder: PathBuf,
+        cause: String,
+    },
+    File {
+        path: PathBuf,
+        cause: String,
+    },
+    NetworkFileSystem {
+        path: PathBuf,
+        name: &'static str,
+    },
+    NotOurs {
+        path: PathBuf,
+    },
+    NewerSchema {
+        found: i64,
+        known: i64,
+    },
+    Migration {
+        from: i64,
+        to: i64,
+        cause: String,
+    },
+    BackupFirst {
+        from: i64,
+        to: i64,
+        cause: Box<CopyError>,
+    },
+    Restoring {
+        path: PathBuf,
+    },
+    Emptied {
+        path: PathBuf,
+    },
+    /// Something outside the file keeps it from being used.
     Disk(String),
     Engine(String),
 }
 
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => OpenError::DiskFull,
-            Some(ErrorCode::SystemIoFailure) => OpenError::Disk(error.to_string()),
+        match store_error(&error) {
+            _ if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) => {
+                OpenError::Engine(error.to_string())
+            }
+            AppError::Unavailable(cause) => OpenError::Disk(cause),
             _ => OpenError::Engine(error.to_string()),
         }
     }
@@ -43,7 +72,7 @@ impl fmt::Display for OpenError {
             OpenError::File { path, cause } => {
                 write!(
                     f,
-                    "The database {} cannot be opened: {cause}.\nCheck its owner and rights, or set database.path.",
+                    "The database {} cannot be opened: {cause}.\nCheck its disk, its owner and its rights, or set database.path.",
                     path.display()
                 )
             }
@@ -77,15 +106,10 @@ impl fmt::Display for OpenError {
                 "The database {} is empty, and its write-ahead log is not: it was cut off.\nLeave both as they are, and restore a backup: panel restore FILE",
                 path.display()
             ),
-            OpenError::DiskFull => f.write_str(
-                "The disk of the database is full.\nFree some space there and try again; nothing was changed.",
+            OpenError::Disk(cause) => write!(
+                f,
+                "The database cannot be used: {cause}.\nMake sure that its disk works, has room and can be written; what was stored is still there."
             ),
-            OpenError::Disk(cause) => {
-                write!(
-                    f,
-                    "The disk of the database does not do its part: {cause}.\nSee whether it is full (df) or failing (dmesg)."
-                )
-            }
             OpenError::Engine(cause) => {
                 write!(f, "The database cannot be used: {cause}.\nIf the file is damaged, restore a backup.")
             }

@@ -29,6 +29,9 @@ const BATCH_EVERY: Duration = Duration::from_millis(100);
 /// Rows written in one transaction.
 const BATCH: usize = 8_192;
 
+/// How often it is said that rows are still being lost.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
 /// Rows deleted in one transaction, so that retention never holds the file for long.
 const DELETE_CHUNK: i64 = 5_000;
 
@@ -201,7 +204,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<RequestLog> {
 }
 
 fn serve(database: &mut Connection, queue: &Receiver<Message>, dropped: &AtomicU64) {
-    let (mut open, mut noted) = (true, 0);
+    let (mut open, mut noted, mut losses) = (true, 0, Losses::default());
     let mut told: Vec<Sender<()>> = Vec::new();
     let mut retaining: Option<(Timestamp, i64)> = None;
     while open && let Some(first) = next_of(queue, retaining.is_some()) {
@@ -227,9 +230,9 @@ fn serve(database: &mut Connection, queue: &Receiver<Message>, dropped: &AtomicU
             }
             next = queue.recv_timeout(until.saturating_duration_since(Instant::now()));
         }
-        if let Err(error) = write(database, &batch) {
+        let written = write(database, &batch);
+        if written.is_err() {
             dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
-            tracing::warn!(%error, rows = batch.len(), "the request log cannot be written");
         }
         for waiter in told.drain(..) {
             // Whoever waited may have lost patience.
@@ -252,9 +255,29 @@ fn serve(database: &mut Connection, queue: &Receiver<Message>, dropped: &AtomicU
             && let Some(at) = batch.last().map(|row| row.at)
             && note_dropped(database, at, lost - noted).is_ok()
         {
-            tracing::warn!(rows = lost - noted, "request-log rows were dropped: the queue was full or the disk failed");
             noted = lost;
         }
+        losses.tell(lost, written.err(), false);
+    }
+    losses.tell(dropped.load(Ordering::Relaxed), None, true);
+}
+
+/// What was said of rows that are lost: at once, and then every so often as long as it goes on.
+#[derive(Default)]
+struct Losses {
+    told: u64,
+    at: Option<Instant>,
+}
+
+impl Losses {
+    fn tell(&mut self, lost: u64, error: Option<rusqlite::Error>, is_last: bool) {
+        let is_due = is_last || self.at.is_none_or(|at| at.elapsed() >= TELL_AGAIN_AFTER);
+        if lost == self.told || !is_due {
+            return;
+        }
+        let (rows, error) = (lost - self.told, error.map(|error| error.to_string()));
+        tracing::warn!(rows, error, "request-log rows were dropped: the queue was full or the disk failed");
+        *self = Self { told: lost, at: Some(Instant::now()) };
     }
 }
 

@@ -19,6 +19,7 @@ mod external;
 mod gates;
 mod idempotency;
 mod keys;
+mod log_lines;
 mod metrics;
 mod openapi;
 mod panel;

@@ -6,13 +6,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::types::FromSql;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::server::Server;
+use crate::detector::Secrets;
+use crate::server::{Said, Server};
 
 /// Far beyond what anything here takes: reaching it is the failure.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -20,7 +22,13 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 /// The external surface's door.
 pub const SUBSCRIBERS: &str = "/api/v1/external/subscribers";
 
-pub struct Home(TempDir);
+pub struct Home {
+    folder: TempDir,
+    /// What must not turn up in a log or a database.
+    pub secrets: Arc<Secrets>,
+    /// What each command and server said on stderr.
+    said: Mutex<Vec<Arc<Said>>>,
+}
 
 /// What one command did.
 #[derive(Debug)]
@@ -47,7 +55,7 @@ impl Ran {
 
 impl Home {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self { folder: tempfile::tempdir().unwrap(), secrets: Arc::default(), said: Mutex::default() }
     }
 
     /// With the database that the first command makes, whole in its one file.
@@ -59,7 +67,7 @@ impl Home {
     }
 
     pub fn folder(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -104,17 +112,32 @@ impl Home {
     }
 
     pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ran {
-        finish(self.command(arguments), "")
+        self.finish(self.command(arguments), "")
+    }
+
+    /// Runs a command of this home to its end. What is typed is a secret: nothing else is read from there.
+    pub fn finish(&self, command: Command, typed: &str) -> Ran {
+        typed.lines().for_each(|line| self.secrets.note(line));
+        let ran = finish(command, typed);
+        self.secrets.note_body(ran.stdout.as_bytes());
+        for line in ran.stdout.lines() {
+            if let Some((_, secret)) = line.split_once(": ").filter(|(name, _)| matches!(*name, "password" | "secret"))
+            {
+                self.secrets.note(secret);
+            }
+        }
+        self.said.lock().unwrap().push(Arc::new(ran.stderr.clone().into()));
+        ran
     }
 
     pub fn run_with<A: AsRef<OsStr>>(&self, settings: &[(&str, &str)], arguments: impl IntoIterator<Item = A>) -> Ran {
         let mut command = self.command(arguments);
         command.envs(settings.iter().copied());
-        finish(command, "")
+        self.finish(command, "")
     }
 
     pub fn run_typing<A: AsRef<OsStr>>(&self, typed: &str, arguments: impl IntoIterator<Item = A>) -> Ran {
-        finish(self.command(arguments), typed)
+        self.finish(self.command(arguments), typed)
     }
 
     /// Runs what must succeed.
@@ -144,8 +167,19 @@ impl Home {
     pub fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
         let mut command = self.command(["serve"]);
         command.env("PANEL_SERVER__LISTEN", "127.0.0.1:0").env("PANEL_SERVER__WORKERS", "2");
+        // Whatever is said at all is held against the secrets in the end. A file of the test's own has the last word.
+        if !self.path("panel.toml").exists() {
+            command.env("PANEL_LOG__LEVEL", "trace");
+        }
         command.envs(settings.iter().copied());
-        Server::start(command)
+        self.start(command)
+    }
+
+    /// Starts a server of this home and waits until it listens.
+    pub fn start(&self, command: Command) -> Server {
+        let said = Arc::<Said>::default();
+        self.said.lock().unwrap().push(Arc::clone(&said));
+        Server::start(command, said, Arc::clone(&self.secrets))
     }
 
     pub fn open(&self, file: &str) -> rusqlite::Connection {
@@ -167,6 +201,46 @@ impl Home {
     pub fn files_with(&self, needle: &str) -> Vec<String> {
         let holds = |content: &[u8]| content.windows(needle.len()).any(|window| window == needle.as_bytes());
         self.contents().into_iter().filter(|(_, _, content)| holds(content)).map(|(name, _, _)| name).collect()
+    }
+}
+
+impl Drop for Home {
+    /// No secret of the test was said, or is kept in a database or what belongs to one.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let said = self.said.lock().unwrap().iter().map(|said| said.text()).collect::<String>();
+        self.secrets.note_text(&said);
+        if let Ok(line) = std::fs::read_to_string(self.path("panel.key")) {
+            self.secrets.note(line.trim_end().strip_prefix("panel-key-v1 ").unwrap_or_default());
+        }
+        // Said to a person, once: the link where the first password is set, and what opens an exported key.
+        let links = ["http", r#"{"timestamp":""#];
+        let is_link = |line: &&str| line.contains("/setup/") && links.iter().any(|begin| line.starts_with(begin));
+        let is_passphrase = |line: &&str| line.starts_with("Passphrase (shown this once");
+        let said = said.lines().filter(|line| !is_link(line) && !is_passphrase(line)).collect::<Vec<_>>().join("\n");
+        let mut files = Vec::new();
+        databases(self.folder(), &mut files);
+        let files = files.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice()));
+        let found = self.secrets.found_in(files.chain([("stderr".to_owned(), said.as_bytes())]));
+        assert!(found.is_empty(), "secrets are kept or said:\n{}", found.join("\n"));
+    }
+}
+
+/// Every database below a folder, whatever its name, and every journal of one.
+fn databases(folder: &Path, into: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let (path, kind) = (entry.path(), entry.file_type().unwrap());
+        if kind.is_dir() {
+            databases(&path, into);
+        }
+        let name = path.display().to_string();
+        // A test may have taken its rights, or put a socket there.
+        let Some(bytes) = kind.is_file().then(|| std::fs::read(&path).ok()).flatten() else { continue };
+        if bytes.starts_with(b"SQLite format 3\0") || name.ends_with("-wal") || name.ends_with("-journal") {
+            into.push((name, bytes));
+        }
     }
 }
 

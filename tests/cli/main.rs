@@ -7,10 +7,14 @@
 )]
 #![expect(clippy::disallowed_types, reason = "looks into the files behind the binary's back")]
 
+/// The same that the HTTP tests look for secrets with.
+#[path = "../api/support/secrets.rs"]
+mod detector;
 /// The same that the HTTP tests hold every answer to.
 #[path = "../api/support/document.rs"]
 mod document;
 mod home;
+mod mounts;
 mod raw_http;
 mod server;
 
@@ -18,6 +22,7 @@ mod backup;
 mod bench;
 mod config;
 mod definitions;
+mod disk_full;
 mod doctor;
 mod exit_codes;
 mod healthcheck;

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
 
+use crate::detector::Secrets;
 use crate::document::{self, Exchange};
 use crate::home::{DEADLINE, SUBSCRIBERS};
 
@@ -18,6 +19,12 @@ pub struct Answer {
 impl Answer {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    pub fn note_secrets(&self, secrets: &Secrets) {
+        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines.for_each(|(name, value)| secrets.note_header(name, value.trim().as_bytes()));
+        secrets.note_body(self.body.as_bytes());
     }
 
     /// The external surface's error code.

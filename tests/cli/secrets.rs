@@ -1,6 +1,7 @@
 //! What must never be said: keys, passwords and setup tokens, on stderr or in a file.
 
-use serde_json::json;
+use panel::domain::time::Timestamp;
+use serde_json::{Value, json};
 
 use crate::home::{Home, SUBSCRIBERS};
 
@@ -67,13 +68,24 @@ fn each_refused_key_writes_one_line_with_its_prefix_and_the_gate() {
 }
 
 #[test]
-fn a_log_for_machines_is_one_json_object_a_line() {
-    let home = Home::with_database();
-    home.ok(["user", "passwd", "admin"]);
-    let mut server = home.serve_with(&[("PANEL_LOG__FORMAT", "json")]);
+fn a_log_for_machines_is_one_json_object_a_line_the_setup_link_too() {
+    let home = Home::new();
+    let mut server = home.serve_with(&[("PANEL_LOG__FORMAT", "json"), ("PANEL_LOG__LEVEL", "info")]);
+    let read = home.mint("read").1;
+    let refused = [("X-API-Key", read.as_str()), ("X-Request-Id", "req-7")];
+    assert_eq!(server.send("POST", "/api/v1/external/subscribers", &refused, "{}").status, 403);
     assert_eq!(server.stop(), Some(0));
-    for line in server.said().lines() {
-        let event: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        assert!(event["message"].is_string() && event["level"].is_string(), "{line}");
+    let said = server.said();
+    let events: Vec<Value> =
+        said.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect();
+    for event in &events {
+        let at = event["timestamp"].as_str().unwrap();
+        assert!(at.len() == 24 && at.ends_with('Z') && Timestamp::parse_rfc3339(at).is_some(), "{event}");
+        assert!(event["message"].is_string() && matches!(event["level"].as_str(), Some("INFO" | "WARN")), "{event}");
     }
+    assert_eq!(events.iter().filter(|event| event["link"].is_string()).count(), 1, "{said}");
+    let of_request: Vec<_> = events.iter().filter(|event| event["request_id"] == "req-7").collect();
+    assert_eq!(of_request.len(), 1, "{said}");
+    let event = of_request[0];
+    assert_eq!((&event["level"], &event["status"], &event["ip"]), (&json!("WARN"), &json!(403), &json!("127.0.0.1")));
 }

@@ -11,20 +11,34 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::home::DEADLINE;
+use crate::detector::Secrets;
+use crate::home::{DEADLINE, SUBSCRIBERS};
 use crate::raw_http::{self, Answer};
 
-/// What it wrote on stderr so far, for whoever waits for a line of it.
+/// What a process wrote on stderr so far, for whoever waits for a line of it.
 #[derive(Default)]
-struct Said {
+pub struct Said {
     text: Mutex<String>,
     grew: Condvar,
+}
+
+impl Said {
+    pub fn text(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+}
+
+impl From<String> for Said {
+    fn from(text: String) -> Self {
+        Self { text: Mutex::new(text), grew: Condvar::new() }
+    }
 }
 
 pub struct Server {
     pub address: SocketAddr,
     pid: Pid,
     said: Arc<Said>,
+    secrets: Arc<Secrets>,
     reader: Option<JoinHandle<()>>,
     ended: Receiver<ExitStatus>,
     over: bool,
@@ -32,12 +46,11 @@ pub struct Server {
 
 impl Server {
     /// Starts it and waits until it says that it listens.
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command, said: Arc<Said>, secrets: Arc<Secrets>) -> Self {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap();
         let pid = Pid::from_child(&child);
         let stderr = child.stderr.take().unwrap();
-        let said = Arc::new(Said::default());
         let (heard, lines) = channel();
         let buffer = Arc::clone(&said);
         let reader = std::thread::spawn(move || {
@@ -52,7 +65,7 @@ impl Server {
         let (end, ended) = channel();
         std::thread::spawn(move || end.send(child.wait().unwrap()));
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { address: unknown, pid, said, reader: Some(reader), ended, over: false };
+        let mut server = Self { address: unknown, pid, said, secrets, reader: Some(reader), ended, over: false };
         let until = Instant::now() + DEADLINE;
         loop {
             let Ok(line) = lines.recv_timeout(until.saturating_duration_since(Instant::now())) else {
@@ -65,9 +78,28 @@ impl Server {
         }
     }
 
+    /// Starts one whose stderr goes elsewhere, to where `said` reads it.
+    pub fn listening(command: &mut Command, said: impl Fn() -> String, secrets: Arc<Secrets>) -> Self {
+        let mut child = command.spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        let (end, ended) = channel();
+        std::thread::spawn(move || end.send(child.wait().unwrap()));
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server =
+            Self { address: unknown, pid, said: Arc::default(), secrets, reader: None, ended, over: false };
+        let until = Instant::now() + DEADLINE;
+        while server.address == unknown {
+            assert!(Instant::now() < until, "the server does not listen; it said:\n{}", said());
+            let text = said();
+            let rest = text.split_once("listening on ").and_then(|(_, rest)| rest.split_once(['"', '\n']));
+            server.address = rest.and_then(|(address, _)| address.parse().ok()).unwrap_or(unknown);
+        }
+        server
+    }
+
     /// What it wrote on stderr so far.
     pub fn said(&self) -> String {
-        self.said.text.lock().unwrap().clone()
+        self.said.text()
     }
 
     /// Waits until it has said this so many times.
@@ -121,7 +153,12 @@ impl Server {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        raw_http::send(self.address, method, path, headers, body)
+        self.secrets.note_text(path);
+        headers.iter().for_each(|(name, value)| self.secrets.note_header(name, value.as_bytes()));
+        self.secrets.note_body(body.as_bytes());
+        let answer = raw_http::send(self.address, method, path, headers, body);
+        answer.note_secrets(&self.secrets);
+        answer
     }
 
     pub fn get(&self, path: &str, key: &str) -> Answer {
@@ -129,7 +166,8 @@ impl Server {
     }
 
     pub fn create(&self, key: &str, body: &Value) -> Answer {
-        raw_http::create(self.address, key, body)
+        let headers = [("X-API-Key", key), ("Content-Type", "application/json")];
+        self.send("POST", SUBSCRIBERS, &headers, &body.to_string())
     }
 }
 

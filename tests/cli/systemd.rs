@@ -188,7 +188,7 @@ fn the_watchdog_is_fed_while_the_disk_takes_nothing_more() {
     }
     command.env("PANEL_SERVER__LISTEN", "127.0.0.1:0").env("PANEL_SERVER__WORKERS", "2");
     command.env("NOTIFY_SOCKET", &manager.path).env("WATCHDOG_USEC", "600000");
-    let server = Server::start(command);
+    let server = home.start(command);
     let key = home.mint("write").1;
     assert_eq!(server.create(&key, &json!({"username": "ada", "service_id": 1})).status, 201);
     prlimit(Some(server.pid()), Resource::Fsize, Rlimit { current: Some(0), maximum: Some(0) }).unwrap();

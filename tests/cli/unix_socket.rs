@@ -82,7 +82,7 @@ fn owner_and_group_may_connect_and_nobody_else_whatever_the_mask() {
         if mask == "777" {
             home.ok(["user", "list"]);
         }
-        let mut server = Server::start(command);
+        let mut server = home.start(command);
         let file = std::fs::symlink_metadata(home.path("panel.sock")).unwrap();
         assert!(file.file_type().is_socket());
         assert_eq!(file.permissions().mode() & 0o7777, 0o660, "umask {mask}");

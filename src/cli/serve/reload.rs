@@ -7,9 +7,10 @@ use actix_web::web::Data;
 use sd_notify::NotifyState;
 use tokio::signal::unix::Signal;
 
-use super::{SetLevel, notify};
+use super::notify;
 use crate::config::{self, Config};
 use crate::http::State;
+use crate::logging::SetLevel;
 use crate::tls::{self, Certificates, Identity};
 
 pub struct Reload {

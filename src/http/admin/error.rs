@@ -34,7 +34,7 @@ fn denied(denial: &Denial) -> (StatusCode, String) {
 
 fn app(error: &AppError) -> (StatusCode, String) {
     let status = match error {
-        AppError::Invalid(_) | AppError::Malformed(_) => StatusCode::BAD_REQUEST,
+        AppError::Invalid(_) | AppError::Malformed(_) | AppError::WrongPassword { .. } => StatusCode::BAD_REQUEST,
         AppError::FieldForbidden { .. }
         | AppError::Forbidden(_)
         | AppError::LimitReached { .. }

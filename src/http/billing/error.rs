@@ -42,7 +42,7 @@ fn denied(visit: &Visit, denial: &Denial) -> (StatusCode, String) {
 fn app(error: &AppError) -> (StatusCode, String) {
     match error {
         AppError::Invalid(invalid) => (StatusCode::BAD_REQUEST, format!("{}: {}", invalid.field, invalid.problem)),
-        AppError::Malformed(_) => (StatusCode::BAD_REQUEST, error.to_string()),
+        AppError::Malformed(_) | AppError::WrongPassword { .. } => (StatusCode::BAD_REQUEST, error.to_string()),
         AppError::FieldForbidden { field, problem } => (StatusCode::FORBIDDEN, format!("{field}: {problem}")),
         AppError::Denied(_) => (StatusCode::FORBIDDEN, error.to_string()),
         AppError::Forbidden(refusal) => (StatusCode::FORBIDDEN, refusal.text.clone()),

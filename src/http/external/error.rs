@@ -63,6 +63,7 @@ fn denied(visit: &Visit, denial: &Denial) -> (StatusCode, &'static str, String) 
 fn app(error: &AppError) -> (StatusCode, &'static str, String) {
     match error {
         AppError::Invalid(invalid) => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER", invalid.to_string()),
+        AppError::WrongPassword { .. } => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER", error.to_string()),
         AppError::Malformed(text) => {
             (StatusCode::BAD_REQUEST, "INVALID_JSON", format!("The body is not valid JSON: {text}"))
         }

@@ -52,7 +52,7 @@ fn denied(visit: &Visit, denial: &Denial) -> (StatusCode, &'static str, String) 
 
 fn app(error: &AppError) -> (StatusCode, &'static str, String) {
     match error {
-        AppError::Invalid(_) | AppError::Malformed(_) => {
+        AppError::Invalid(_) | AppError::Malformed(_) | AppError::WrongPassword { .. } => {
             (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", error.to_string())
         }
         AppError::FieldForbidden { .. } => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),

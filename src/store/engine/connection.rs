@@ -16,6 +16,9 @@ use crate::store::{OpenError, Synchronous};
 /// Distinct statements a connection keeps prepared.
 const STATEMENTS: usize = 256;
 
+/// What a disk must have left before it counts as good again.
+const ROOM_BYTES: u64 = 1024 * 1024;
+
 /// How long a connection waits for another process's write (the command line beside the server).
 pub const BUSY: Duration = Duration::from_secs(5);
 
@@ -110,6 +113,10 @@ impl OpenFile {
         Ok(Self { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Fails where the path no longer names the file.
     pub fn check(&self) -> Result<(), AppError> {
         match fs::metadata(&self.path) {
@@ -117,6 +124,17 @@ impl OpenFile {
             Ok(_) => Err(AppError::Unavailable("the database file was replaced while it was open".to_owned())),
             Err(error) => Err(AppError::Unavailable(format!("the database file is gone: {error}"))),
         }
+    }
+}
+
+/// Fails where the disk of a file has hardly any room. A small write alone shows nothing: it may find a place that a
+/// larger one, which failed, had taken in the write-ahead log.
+pub fn check_room(path: &Path) -> Result<(), AppError> {
+    let failed = |why: String| Err(AppError::Unavailable(why));
+    match rustix::fs::statvfs(folder_of(path)) {
+        Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) >= ROOM_BYTES => Ok(()),
+        Ok(disk) => failed(format!("the disk is full: {} bytes are left", disk.f_bavail.saturating_mul(disk.f_frsize))),
+        Err(error) => failed(format!("the disk cannot be looked at: {error}")),
     }
 }
 

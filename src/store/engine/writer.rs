@@ -1,7 +1,6 @@
 //! The one thread that writes. It takes what waits, runs each job in its own savepoint of one transaction, and commits
 //! once: many acknowledged writes share one sync of the disk. No answer, a refusal neither, leaves before the commit.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -12,7 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::domain::error::AppError;
-use crate::domain::text;
+use crate::panics;
 use crate::store::engine::connection::{BUSY, OpenFile, wal_of};
 use crate::store::engine::tally::{Tally, WriterFigures};
 use crate::store::{OpenError, Synchronous, WriteTx, connection_error};
@@ -55,10 +54,8 @@ struct Write<T, F> {
 impl<T: Send, F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send> Job for Write<T, F> {
     fn run(&mut self, connection: &Connection) -> Ran {
         let tx = WriteTx::new(connection);
-        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(&tx)))
-            .unwrap_or_else(|panic| {
-                Err(AppError::Internal(format!("a write panicked: {}", text::of_panic(panic.as_ref()))))
-            })
+        let outcome = panics::catch(|| (self.work)(&tx))
+            .unwrap_or_else(|why| Err(AppError::Internal(format!("a write panicked: {why}"))))
             .and_then(|done| tx.settle().map(|()| done));
         let ran = Ran { keep: outcome.is_ok(), name: tx.name.get() };
         self.outcome = Some(outcome);
@@ -158,10 +155,10 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFil
         }
         let idle = group.len() < GROUP;
         tally.takes_up(group.len());
-        if catch_unwind(AssertUnwindSafe(|| carry_out(connection, file, group, tally))).is_err() {
+        if let Err(why) = panics::catch(|| carry_out(connection, file, group, tally)) {
             roll_back(connection);
             tally.answers();
-            tracing::error!("a group of writes panicked");
+            tracing::error!(why, "a group of writes panicked");
         }
         if idle && not_before.is_none_or(|at| Instant::now() >= at) {
             not_before = if cut_back(connection, wal) { None } else { Some(Instant::now() + CUT_AGAIN_AFTER) };
@@ -181,14 +178,14 @@ fn carry_out(connection: &Connection, file: &OpenFile, mut group: Vec<Box<dyn Jo
     if let Err(error) = commit_together(connection, &mut group, tally) {
         roll_back(connection);
         if group.len() > 1 {
-            tracing::warn!(%error, jobs = group.len(), "a group of writes failed, each is tried alone");
+            tracing::debug!(%error, jobs = group.len(), "a group of writes failed, each is tried alone");
         }
         for job in &mut group {
             let alone = std::slice::from_mut(job);
             let again = execute(connection, "BEGIN IMMEDIATE").and_then(|()| commit_together(connection, alone, tally));
             if let Err(error) = again {
                 roll_back(connection);
-                tracing::error!(%error, "a write could not be committed");
+                // Told by whoever asked for it.
                 job.fail(connection_error(&error));
             }
         }

@@ -6,8 +6,8 @@ use panel::domain::routes::Surface;
 use panel::domain::time::Timestamp;
 use serde_json::Value;
 
-use super::Request;
 use super::document::{self, Exchange};
+use super::{Request, Secrets};
 
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -37,6 +37,11 @@ impl Answer {
         let answer = Self { status, headers: named, body, text };
         answer.check(request);
         answer
+    }
+
+    pub fn note_secrets(&self, secrets: &Secrets) {
+        self.headers.iter().for_each(|(name, value)| secrets.note_header(name, value.as_bytes()));
+        secrets.note_body(self.text.as_bytes());
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

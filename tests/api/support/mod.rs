@@ -7,6 +7,8 @@ mod people;
 mod raw;
 mod request;
 mod rows;
+mod said;
+mod secrets;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -34,6 +36,7 @@ pub use people::{ADMIN_LOGIN, LOGIN, PASSWORD, prefix};
 pub use raw::Connection;
 pub use request::{Key, Request};
 pub use rows::NewKey;
+pub use secrets::Secrets;
 
 pub const SUBSCRIBERS: &str = "/api/v1/external/subscribers";
 pub const HEALTH: &str = "/api/v1/external/system/health";
@@ -115,6 +118,10 @@ pub struct TestApp {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     folder: Option<TempDir>,
+    /// What must not turn up in the log or in a file.
+    pub secrets: Arc<Secrets>,
+    /// Where in the log this server's lines begin.
+    said: usize,
 }
 
 impl fmt::Debug for TestApp {
@@ -141,15 +148,17 @@ impl TestApp {
         self.stop();
         let folder = self.folder.take().unwrap();
         let plan = Plan { config: self.config.clone(), clock: self.clock.clone(), jobs: self.jobs };
+        let secrets = Arc::clone(&self.secrets);
         drop(self);
-        Self::start_in(plan, folder).await
+        Self::start_in(plan, folder, secrets).await
     }
 
     async fn start(plan: Plan) -> Self {
-        Self::start_in(plan, TempDir::new().unwrap()).await
+        Self::start_in(plan, TempDir::new().unwrap(), Arc::default()).await
     }
 
-    async fn start_in(plan: Plan, folder: TempDir) -> Self {
+    async fn start_in(plan: Plan, folder: TempDir, secrets: Arc<Secrets>) -> Self {
+        let said = said::listen();
         let database = folder.path().join("panel.db");
         let Plan { mut config, clock, jobs } = plan;
         config.database.path.clone_from(&database);
@@ -179,6 +188,8 @@ impl TestApp {
             stop: Some(stop),
             thread: Some(thread),
             folder: Some(folder),
+            secrets,
+            said,
         }
     }
 
@@ -201,6 +212,7 @@ impl TestApp {
 
     /// Every call goes through here, and every answer is held to what the contract says of all of them.
     pub async fn call(&self, request: Request) -> Answer {
+        request.note_secrets(&self.secrets);
         let method = reqwest::Method::from_bytes(request.method.as_bytes()).unwrap();
         let mut builder = self.client.request(method, format!("http://{}{}", self.address, request.target));
         for (name, value) in &request.headers {
@@ -214,7 +226,29 @@ impl TestApp {
         let headers =
             response.headers().iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
         let body = response.bytes().await.unwrap_or_else(|e| panic!("{request}: a broken body: {e:?}"));
-        Answer::checked(&request, status, headers, &body)
+        let answer = Answer::checked(&request, status, headers, &body);
+        answer.note_secrets(&self.secrets);
+        answer
+    }
+
+    /// What was logged since this server started.
+    pub fn said(&self) -> Vec<String> {
+        said::since(self.said)
+    }
+
+    /// No secret of the test is logged or kept anywhere but where it belongs.
+    fn check_secrets(&self) {
+        let lines = self.said().concat();
+        let mut files = if self.folder.is_some() { self.files() } else { Vec::new() };
+        // The one file that holds what it is there to hold.
+        let key_file = files.extract_if(.., |(name, _)| name == "panel.key").next();
+        let digits = key_file.as_ref().and_then(|(_, line)| line.strip_prefix(b"panel-key-v1 "));
+        self.secrets.note(std::str::from_utf8(digits.unwrap_or_default()).unwrap().trim_end());
+        // Of a write-ahead log it holds where what is, not what.
+        files.retain(|(name, _)| !name.ends_with("-shm"));
+        let files = files.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice()));
+        let found = self.secrets.found_in(files.chain([("the log".to_owned(), lines.as_bytes())]));
+        assert!(found.is_empty(), "secrets are kept or said:\n{}", found.join("\n"));
     }
 
     /// Every file of the database's folder, whole.
@@ -234,7 +268,7 @@ impl TestApp {
     }
 
     pub fn connect(&self) -> Connection {
-        Connection::open(self.address)
+        Connection::open(self.address, Arc::clone(&self.secrets))
     }
 
     /// Asks until the answer is yes.
@@ -250,6 +284,9 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop();
+        if !std::thread::panicking() {
+            self.check_secrets();
+        }
     }
 }
 

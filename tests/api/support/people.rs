@@ -31,6 +31,7 @@ impl TestApp {
 
     /// A real hash, stored as the command line stores one.
     pub async fn give_password(&self, user: &str) {
+        self.secrets.note(PASSWORD);
         let hash = self.panel.hasher.hash(PASSWORD.to_owned().into()).await.unwrap();
         let (id, now) = (UserId(self.user_id(user)), self.now());
         self.write(move |tx| actions::users::set_password(tx, &operator("test"), id, &hash, None, now)).unwrap();
@@ -83,7 +84,9 @@ impl TestApp {
             issued_at: now,
             expires_at,
         };
-        self.panel.signer.sign(token).unwrap().expose_secret().to_owned()
+        let token = self.panel.signer.sign(token).unwrap();
+        self.secrets.note_text(token.expose_secret());
+        token.expose_secret().to_owned()
     }
 
     pub fn panel_token(&self, user: &str) -> String {
@@ -100,6 +103,7 @@ impl TestApp {
         let draft = KeyDraft::new(user, "test", Grants::Panel(list), self.now());
         let (secret, panel_id) = (NewSecret::panel(&random::bytes().unwrap()), hex(&random::bytes::<8>().unwrap()));
         let plain = secret.key.expose_secret().to_owned();
+        self.secrets.note(&plain);
         let id = self
             .write(move |tx| actions::keys::mint(tx, &operator("test"), &draft, &secret, Some(&panel_id), 60))
             .unwrap_or_else(|e| panic!("a key for {user}: {e}"));

@@ -2,21 +2,23 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Answer, PATIENCE, Request};
+use super::{Answer, PATIENCE, Request, Secrets};
 
 #[derive(Debug)]
 pub struct Connection {
     stream: BufReader<TcpStream>,
+    secrets: Arc<Secrets>,
 }
 
 impl Connection {
-    pub fn open(address: SocketAddr) -> Self {
+    pub fn open(address: SocketAddr, secrets: Arc<Secrets>) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Self { stream: BufReader::new(stream), secrets }
     }
 
     /// False where the server has closed.
@@ -46,7 +48,10 @@ impl Connection {
         }
         let mut body = vec![0; if request.method == "HEAD" { 0 } else { length }];
         self.stream.read_exact(&mut body).unwrap();
-        Some(Answer::checked(request, status, headers, &body))
+        let answer = Answer::checked(request, status, headers, &body);
+        request.note_secrets(&self.secrets);
+        answer.note_secrets(&self.secrets);
+        Some(answer)
     }
 
     /// Sends a request and reads its answer; the connection stays.

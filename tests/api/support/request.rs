@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::Secrets;
+
 /// A key, and the id it has in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
@@ -78,6 +80,12 @@ impl Request {
         bytes.extend(b"\r\n");
         bytes.extend(body);
         bytes
+    }
+
+    pub fn note_secrets(&self, secrets: &Secrets) {
+        secrets.note_text(&self.target);
+        self.headers.iter().for_each(|(name, value)| secrets.note_header(name, value));
+        self.body.iter().for_each(|body| secrets.note_body(body));
     }
 
     pub fn sent(&self, name: &str) -> Option<&[u8]> {

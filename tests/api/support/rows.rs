@@ -103,6 +103,7 @@ impl TestApp {
         };
         let secret = NewSecret::external(&random::bytes().unwrap());
         let plain = secret.key.expose_secret().to_owned();
+        self.secrets.note(&plain);
         let id = self
             .write(move |tx| actions::keys::mint(tx, &operator("test"), &draft, &secret, None, 60))
             .unwrap_or_else(|e| panic!("a key for {user}: {e}"));
@@ -159,6 +160,7 @@ impl TestApp {
         let (uid, sealed): ([u8; 16], Vec<u8>) =
             connection.query_row(select, [subscriber], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         let opened = self.panel.sealer.open("subscribers", "password_sealed", &uid, &sealed).unwrap();
+        self.secrets.note(opened.expose_secret());
         opened.expose_secret().to_owned()
     }
 
