@@ -126,7 +126,7 @@ impl App {
         let path = &config.database.path;
         let key_file = store::key_file_path(path);
         let presence = Presence::announce(path, &key_file)?;
-        if presence.is_some() && !path.exists() {
+        if key_file.is_file() && !path.exists() {
             return Err(AppOpenError::DatabaseMissing { path: path.clone(), key_file });
         }
         let workers = u32::try_from(config.server.workers()).unwrap_or(u32::MAX);

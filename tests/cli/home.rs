@@ -86,12 +86,21 @@ impl Home {
         std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Every file with its content, to show that nothing was changed.
+    /// Every file with its content, also in the folders below, to show that nothing was changed.
     pub fn contents(&self) -> Vec<(String, u32, Vec<u8>)> {
-        let files = std::fs::read_dir(self.folder()).unwrap();
-        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-        let mut all: Vec<_> =
-            names.map(|name| (name.clone(), self.mode(&name), std::fs::read(self.path(&name)).unwrap())).collect();
+        let (mut all, mut folders) = (Vec::new(), vec![PathBuf::new()]);
+        while let Some(below) = folders.pop() {
+            for entry in std::fs::read_dir(self.folder().join(&below)).unwrap() {
+                let entry = entry.unwrap();
+                let name = below.join(entry.file_name());
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(name);
+                } else {
+                    let name = name.to_str().unwrap().to_owned();
+                    all.push((name.clone(), self.mode(&name), std::fs::read(self.path(&name)).unwrap()));
+                }
+            }
+        }
         all.sort();
         all
     }

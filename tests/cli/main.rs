@@ -23,6 +23,7 @@ mod bench;
 mod config;
 mod definitions;
 mod disk_full;
+mod disk_full_copies;
 mod doctor;
 mod exit_codes;
 mod healthcheck;

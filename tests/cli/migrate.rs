@@ -12,6 +12,11 @@ const FIRST: &str = include_str!("../store/schema-1.sql");
 /// A database as the first version made it, with a router in it.
 fn old() -> Home {
     let home = Home::new();
+    lay_old(&home);
+    home
+}
+
+pub fn lay_old(home: &Home) {
     let database = Connection::open(home.path("panel.db")).unwrap();
     let main = FIRST.split("-- file: panel.db\n").nth(1).unwrap().split("-- file: ").next().unwrap();
     database.pragma_update(None, "journal_mode", "WAL").unwrap();
@@ -22,10 +27,9 @@ fn old() -> Home {
              INSERT INTO services (name, name_key, created_at, updated_at) VALUES ('Gold', 'gold', 1, 1);",
         )
         .unwrap();
-    home
 }
 
-fn version(home: &Home) -> i64 {
+pub fn version(home: &Home) -> i64 {
     home.value("panel.db", "PRAGMA user_version")
 }
 

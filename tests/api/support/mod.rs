@@ -251,12 +251,19 @@ impl TestApp {
         assert!(found.is_empty(), "secrets are kept or said:\n{}", found.join("\n"));
     }
 
-    /// Every file of the database's folder, whole.
+    /// Every file of the database's folder and of those below it, whole.
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {
-        let files = std::fs::read_dir(self.folder.as_ref().unwrap().path()).unwrap().map(Result::unwrap);
+        let (mut files, mut folders) = (Vec::new(), vec![self.folder.as_ref().unwrap().path().to_owned()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                match entry.file_type().unwrap().is_dir() {
+                    true => folders.push(entry.path()),
+                    false => files
+                        .push((entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path()).unwrap())),
+                }
+            }
+        }
         files
-            .map(|file| (file.file_name().to_string_lossy().into_owned(), std::fs::read(file.path()).unwrap()))
-            .collect()
     }
 
     pub async fn get(&self, target: &str, key: &Key) -> Answer {
