@@ -251,15 +251,17 @@ impl TestApp {
         assert!(found.is_empty(), "secrets are kept or said:\n{}", found.join("\n"));
     }
 
-    /// Every file of the database's folder and of those below it, whole.
+    /// Every file of the database's folder and of those in it, whole: backups too.
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {
-        let (mut files, mut folders) = (Vec::new(), vec![self.folder.as_ref().unwrap().path().to_owned()]);
+        let mut files = Vec::new();
+        let mut folders = vec![self.folder.as_ref().unwrap().path().to_owned()];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-                match entry.file_type().unwrap().is_dir() {
-                    true => folders.push(entry.path()),
-                    false => files
-                        .push((entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path()).unwrap())),
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    let name = entry.file_name().to_string_lossy().into_owned();
+                    files.push((name, std::fs::read(entry.path()).unwrap()));
                 }
             }
         }
