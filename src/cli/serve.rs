@@ -52,6 +52,10 @@ pub fn run(config: Config, named: Option<PathBuf>) -> Outcome {
     http::drain(&state);
     // The order matters: jobs store what they hold, then the last owners of log and database let them finish and close.
     drop(jobs);
+    // Threads of the server may hold the database until the process is gone, so its own end does not do this for sure.
+    if let Err(error) = state.app.db.fold_log_in() {
+        tracing::warn!(%error, "the write-ahead log could not be brought in; the next start does it");
+    }
     served.map_err(failed)
 }
 

@@ -56,7 +56,7 @@ pub struct NewBackup {
     pub sha256: [u8; 32],
 }
 
-/// `panel-20261122T033000Z.db`; the stem is the database's.
+/// `panel-20261122T033000.000Z.db`; the stem is the database's.
 pub fn file_name(stem: &str, kind: Kind, taken_at: Timestamp) -> String {
     format!("{}{}.db", prefix(stem, kind), taken_at.compact())
 }
@@ -90,10 +90,11 @@ pub fn on_their_way(stem: &str, mut names: Vec<String>) -> Vec<String> {
 /// Somebody else's file must not go because its name begins alike.
 fn is_named(stem: &str, kind: Kind, name: &str) -> bool {
     let is_stamp = |text: &str| {
-        text.len() == 16
+        text.len() == 20
             && text.bytes().enumerate().all(|(place, byte)| match place {
                 8 => byte == b'T',
-                15 => byte == b'Z',
+                15 => byte == b'.',
+                19 => byte == b'Z',
                 _ => byte.is_ascii_digit(),
             })
     };
@@ -143,13 +144,13 @@ mod tests {
     #[test]
     fn only_what_bears_our_name_is_swept_away() {
         let names = [
-            ".panel-scheduled-20250101T033000Z.db.part",
-            ".panel-20250101T033000Z.db.part",
-            ".panel-migration-20250101T033000Z.db.part",
-            ".panel2-scheduled-20250101T033000Z.db.part",
-            ".panel-scheduled-20250101X033000Z.db.part",
+            ".panel-scheduled-20250101T033000.000Z.db.part",
+            ".panel-20250101T033000.000Z.db.part",
+            ".panel-migration-20250101T033000.000Z.db.part",
+            ".panel2-scheduled-20250101T033000.000Z.db.part",
+            ".panel-scheduled-20250101X033000.000Z.db.part",
             ".panel-scheduled-important.db.part",
-            "panel-scheduled-20250101T033000Z.db",
+            "panel-scheduled-20250101T033000.000Z.db",
             ".x.db.part",
         ];
         assert_eq!(on_their_way("panel", names.map(str::to_owned).to_vec()), names[..3]);

@@ -46,9 +46,9 @@ impl Timestamp {
         local.to_rfc3339_opts(SecondsFormat::Secs, zone == Tz::UTC)
     }
 
-    /// UTC without separators, for names of files: `20261122T033000Z`.
+    /// UTC without separators, to the millisecond, for names of files: `20261122T033000.000Z`.
     pub fn compact(self) -> String {
-        self.utc().format("%Y%m%dT%H%M%SZ").to_string()
+        self.utc().format("%Y%m%dT%H%M%S%.3fZ").to_string()
     }
 
     /// An HTTP date (RFC 9110), for `Sunset`.

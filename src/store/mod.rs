@@ -220,6 +220,12 @@ impl Db {
         Ok(())
     }
 
+    /// Brings the write-ahead log into the file: the last thing before the end.
+    pub fn fold_log_in(&self) -> Result<(), AppError> {
+        self.file.check()?;
+        connection::fold_log_in(&self.file).map_err(|e| connection_error(&e))
+    }
+
     fn note<T>(&self, outcome: Result<T, AppError>) -> Result<T, AppError> {
         if let Err(AppError::Unavailable(_)) = outcome {
             self.failing.store(true, Ordering::Relaxed);

@@ -31,16 +31,16 @@ async fn every_day_one_is_made_and_verified_and_only_the_newest_are_kept() {
     let app = plan.spawn().await;
     // What only bears such a name is somebody else's.
     fs::create_dir(folder(&app)).unwrap();
-    let theirs = folder(&app).join("panel-scheduled-20990101T033000Z.db");
+    let theirs = folder(&app).join("panel-scheduled-20990101T033000.000Z.db");
     fs::write(&theirs, "theirs").unwrap();
     assert_eq!(health(&app).await["last_verified_backup_age"], Value::Null);
     let mut expected: Vec<String> = Vec::new();
     // What a backup left that was cut short.
-    let left = folder(&app).join(".panel-scheduled-20260501T033000Z.db.part");
+    let left = folder(&app).join(".panel-scheduled-20260501T033000.000Z.db.part");
     fs::write(&left, "half").unwrap();
     for day in 12..16 {
         app.move_to(&format!("2026-05-{day}T03:31:00Z"));
-        expected.push(format!("panel-scheduled-202605{day}T033100Z.db"));
+        expected.push(format!("panel-scheduled-202605{day}T033100.000Z.db"));
         if expected.len() > 2 {
             expected.remove(0);
         }

@@ -46,6 +46,7 @@ fn a_backup_without_room_says_how_much_is_needed_and_disturbs_nobody() {
 fn a_restore_without_room_changes_nothing() {
     where_one_may_mount("disk_full_copies::a_restore_without_room_changes_nothing", || {
         let home = Home::of_kilobytes(SIZE);
+        home.ok(["user", "list"]);
         home.ok(["backup", "x.db"]);
         home.add_user("eve", "user");
         let filler = home.fill(8 * 1024);
@@ -83,6 +84,7 @@ fn a_migration_that_runs_out_of_room_is_undone_whole() {
             lay_old(&home);
             let filler = home.fill(left);
             let ran = home.run_with(&settings, ["migrate"]);
+            drop(filler);
             let after = version(&home);
             if ran.code != 0 {
                 ran.refused("", "disk");
@@ -92,7 +94,6 @@ fn a_migration_that_runs_out_of_room_is_undone_whole() {
             }
             let made = home.value::<i64>("panel.db", "SELECT count(*) FROM sqlite_schema WHERE name = 'backups'");
             assert_eq!(made, after - 1, "{left}: half of a schema");
-            drop(filler);
             let again = home.run_with(&settings, ["migrate"]);
             assert_eq!((again.code, version(&home), home.count("services")), (0, 2, 2), "{left}: {again:?}");
         }

@@ -164,8 +164,8 @@ fn a_damaged_database_is_replaced_and_it_is_said_that_nothing_could_be_carried_o
     let ran = home.ok(RESTORE);
     assert!(ran.stderr.contains("revoke again what was revoked since"), "{ran:?}");
     assert_eq!(home.count("subscribers"), 1);
-    let kept = replaced(&home);
-    assert_eq!(kept.len(), 1, "{kept:?}");
+    let kept = replaced(&home).into_iter().filter(|name| name.ends_with(".db"));
+    assert_eq!(kept.count(), 1);
 }
 
 /// A backup, and a panel that died afterwards with two users in its log.

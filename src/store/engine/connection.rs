@@ -145,6 +145,12 @@ pub fn wal_of(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Brings the write-ahead log into the file and empties it, unless somebody needs it still.
+pub fn fold_log_in(file: &OpenFile) -> rusqlite::Result<()> {
+    let connection = open(&file.path, Synchronous::Full)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
 /// Opens one that is there to read it, and changes nothing of it: where nobody else has it open, a log that was left stays.
 pub fn open_to_look(path: &Path) -> rusqlite::Result<Connection> {
     let has_log = wal_of(path).metadata().is_ok_and(|wal| wal.len() > 0);
