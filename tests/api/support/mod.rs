@@ -251,12 +251,27 @@ impl TestApp {
         assert!(found.is_empty(), "secrets are kept or said:\n{}", found.join("\n"));
     }
 
-    /// Every file of the database's folder, whole.
+    /// Every file of the database's folder and of those in it, whole: backups too.
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {
-        let files = std::fs::read_dir(self.folder.as_ref().unwrap().path()).unwrap().map(Result::unwrap);
+        let mut files = Vec::new();
+        let mut folders = vec![self.folder.as_ref().unwrap().path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(Result::unwrap).collect();
+            // What a thread that ends late folds into the main file meanwhile is found in one of the two.
+            entries.sort_by_key(|entry| !entry.file_name().to_string_lossy().ends_with("-wal"));
+            for entry in entries {
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    let name = entry.file_name().to_string_lossy().into_owned();
+                    match std::fs::read(entry.path()) {
+                        Ok(bytes) => files.push((name, bytes)),
+                        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{name}"),
+                    }
+                }
+            }
+        }
         files
-            .map(|file| (file.file_name().to_string_lossy().into_owned(), std::fs::read(file.path()).unwrap()))
-            .collect()
     }
 
     pub async fn get(&self, target: &str, key: &Key) -> Answer {
