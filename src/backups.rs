@@ -121,15 +121,15 @@ pub fn verify(app: &App, permit: &Permit, backup: &Path, pace: &mut Pace<'_>) ->
     Ok(rehearsed)
 }
 
-/// Deletes the backups by the clock that newer ones have taken the place of. Gives how many there were.
-pub fn prune(app: &App, permit: &Permit) -> Result<usize, BackupError> {
+/// Deletes the backups by the clock that newer ones have taken the place of; one that cannot be deleted keeps no other.
+pub fn prune(app: &App, permit: &Permit) -> Result<(), BackupError> {
     let keep = usize::try_from(app.config().backup.keep).unwrap_or(usize::MAX);
     let scheduled = app.db.read(actions::backups::scheduled)?;
-    let superseded = superseded(&scheduled, keep);
-    for backup in &superseded {
-        delete(app, permit, backup)?;
+    let mut outcome = Ok(());
+    for backup in superseded(&scheduled, keep) {
+        outcome = outcome.and(delete(app, permit, backup));
     }
-    Ok(superseded.len())
+    outcome
 }
 
 /// Deletes a backup and what is noted of it.

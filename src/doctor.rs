@@ -73,14 +73,14 @@ pub struct Patient<'a> {
     pub now: Timestamp,
     /// Leaves out what reads every row or page.
     pub quick: bool,
-    /// The version of the server that answers where it should, or why none does.
-    pub server: Result<String, String>,
+    /// The version of the server that answers where it should, or why none does and what to do.
+    pub server: Result<String, (String, String)>,
     look: Result<Look, OpenError>,
     folder: PathBuf,
 }
 
 impl<'a> Patient<'a> {
-    pub fn new(config: &'a Config, now: Timestamp, quick: bool, server: Result<String, String>) -> Self {
+    pub fn new(config: &'a Config, now: Timestamp, quick: bool, server: Result<String, (String, String)>) -> Self {
         let look = Look::at(&config.database.path);
         Self { config, now, quick, server, look, folder: config.database_folder() }
     }

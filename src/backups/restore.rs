@@ -97,8 +97,13 @@ fn rehearse_unsealed(backup: &Path, path: &Path) -> Result<Rehearsed, CopyError>
     let since = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     let taken_at = Timestamp(since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)));
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".resealed-{}", std::process::id()));
+    name.push(".resealed");
     let resealed = Resealed(path.with_file_name(name));
+    if std::fs::canonicalize(&resealed.0).is_ok_and(|there| std::fs::canonicalize(backup).is_ok_and(|it| it == there)) {
+        return Err(CopyError::UnderWay { path: backup.to_owned() });
+    }
+    // What an interrupted run left: nobody else restores now.
+    drop(std::fs::remove_file(&resealed.0));
     store::make_copy(backup, &resealed.0, taken_at, &mut Pace::new(u64::MAX))?;
     store::rehearse(&resealed.0, path, &mut Pace::new(u64::MAX))
 }

@@ -26,7 +26,8 @@ pub fn run(loaded: &Loaded, output: Output, doctor: &Doctor) -> Outcome {
     if doctor.recount {
         recount(loaded.config.clone())?;
     }
-    let server = healthcheck::version(&loaded.config).map_err(|failure| failure.why().to_owned());
+    let server =
+        healthcheck::version(&loaded.config).map_err(|failure| (failure.why().to_owned(), failure.remedy().to_owned()));
     let patient = Patient::new(&loaded.config, Clock::default().now(), doctor.quick, server);
     let mut findings = vec![doctor::good_settings(&origin)];
     findings.extend(doctor::examine(&patient));

@@ -2,16 +2,15 @@
 
 use serde_json::json;
 
-use super::output::{Outcome, Output, print};
+use super::output::{Failure, Outcome, Output, print};
 use crate::app::App;
-use crate::domain::error::AppError;
 use crate::store::request_logs::RequestLogs;
 use crate::store::{self, SchemaFile};
 
 pub fn run(app: &App, output: Output) -> Outcome {
-    // The other file has its own steps, and nobody waits for them here.
+    // The request log has a schema of its own.
     let logs = RequestLogs::open(&store::logs_path(&app.config().database.path));
-    drop(logs.map_err(|error| AppError::Unavailable(error.to_string()))?);
+    drop(logs.map_err(|error| Failure::sentences(&error.to_string()))?);
     let current = SchemaFile::Main.version();
     let migrated = app.db.migrated();
     let backup = migrated.and_then(|migrated| migrated.backup.as_ref()).map(|backup| backup.path.as_str());

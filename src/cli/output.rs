@@ -41,6 +41,10 @@ impl Failure {
         &self.why
     }
 
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+
     /// Prints itself on stderr and gives its exit code.
     pub fn report(&self) -> ExitCode {
         say(&format!("panel: {}\n{}", self.why, self.remedy));

@@ -55,7 +55,7 @@ pub fn age(patient: &Patient<'_>) -> Said {
             (Some(_), true) => failed(format!("the newest that is whole is {} hours old", age / 3600), MAKE_ONE),
             (None, true) => failed("there is none that is known to be whole", MAKE_ONE),
             (Some(_), false) => good(format!("{} hours", age / 3600)),
-            (None, false) => good("none yet; the database is younger than a day"),
+            (None, false) => good("none yet; the database is young"),
         })
     })
 }

@@ -1,5 +1,6 @@
 //! Files, folders and the disk.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -140,7 +141,7 @@ pub fn write_ahead_log(patient: &Patient<'_>) -> Said {
     match length > WAL_AT_MOST {
         true => warning(
             format!("the write-ahead log has {}: something keeps it from being cut back", size(length)),
-            "Look for a program that holds the database open (fuser panel.db), or restart the panel.",
+            "Look for a program that holds the database open (fuser), or restart the panel.",
         ),
         false => good(size(length)),
     }
@@ -150,27 +151,24 @@ pub fn write_ahead_log(patient: &Patient<'_>) -> Said {
 pub fn leftovers(patient: &Patient<'_>) -> Said {
     let path = &patient.config.database.path;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let (replaced, part) = (format!("{stem}-replaced-"), ".part");
+    let (replaced, resealed) = (format!("{stem}-replaced-"), ".resealed");
     let folders = [patient.folder.clone(), patient.config.backup_folder()];
-    let (mut count, mut bytes) = (0_u32, 0_u64);
-    // What cannot be read is what other checks are about.
+    // One folder may be both. What cannot be read is what other checks are about.
+    let folders: BTreeSet<_> = folders.iter().filter_map(|folder| fs::canonicalize(folder).ok()).collect();
+    let (mut paths, mut bytes) = (Vec::new(), 0_u64);
     for entry in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(&replaced) || name.contains(".resealed-") || (name.starts_with('.') && name.ends_with(part))
-        {
-            count += 1;
+        let is_part = name.starts_with('.') && name.ends_with(".part") && store::Part::is_left(&entry.path());
+        if is_part || name.starts_with(&replaced) || name.ends_with(resealed) {
             bytes = bytes.saturating_add(entry.metadata().map_or(0, |file| file.len()));
+            paths.push(entry.path().display().to_string());
         }
     }
-    match count {
+    match paths.len() {
         0 => good("none"),
         count => warning(
-            format!("{count} files of earlier restores or interrupted backups take {}", size(bytes)),
-            format!(
-                "Delete them when nobody needs them: ls -la {0}/{replaced}* {0}/.*{part} {1}/.*{part}",
-                patient.folder.display(),
-                patient.config.backup_folder().display()
-            ),
+            format!("{count} files of earlier restores or interrupted copies take {}", size(bytes)),
+            format!("Delete them when nobody needs them: {}", paths.join(" ")),
         ),
     }
 }

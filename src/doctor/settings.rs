@@ -13,7 +13,7 @@ const RENEW_DAYS: i64 = 14;
 pub fn server(patient: &Patient<'_>) -> Said {
     match &patient.server {
         Ok(_) => good("it answers"),
-        Err(why) => warning(why.clone(), "Start it (systemctl start panel), or look at its log: journalctl -u panel"),
+        Err((why, fix)) => warning(why.clone(), fix.clone()),
     }
 }
 
@@ -26,13 +26,16 @@ pub fn server_version(patient: &Patient<'_>) -> Said {
     }
 }
 
-fn is_public(ip: IpAddr) -> bool {
+fn is_beyond_this_machine(ip: IpAddr) -> bool {
     !ip.is_loopback()
 }
 
 pub fn listen(patient: &Patient<'_>) -> Said {
     let server = &patient.config.server;
-    let open = server.listen.iter().find(|listen| matches!(listen, Listen::Tcp(address) if is_public(address.ip())));
+    let open = server
+        .listen
+        .iter()
+        .find(|listen| matches!(listen, Listen::Tcp(address) if is_beyond_this_machine(address.ip())));
     match open {
         Some(open) if server.tls_cert.is_none() => warning(
             format!("{open} can be reached from other machines without TLS: keys and passwords travel readable"),
@@ -74,7 +77,7 @@ pub fn tls_expiry(patient: &Patient<'_>) -> Said {
 
 pub fn metrics_listen(patient: &Patient<'_>) -> Said {
     match patient.config.metrics.listen {
-        Some(address) if is_public(address.ip()) => warning(
+        Some(address) if is_beyond_this_machine(address.ip()) => warning(
             format!("{address} needs no credential and can be reached from other machines"),
             "Keep it on 127.0.0.1, or let only the monitoring through the firewall.",
         ),

@@ -49,9 +49,12 @@ fn back_up_if_due(app: &App, slot: Timestamp, stop: &Stop) -> Result<(), BackupE
     let (permit, mut pace) = (policy::system(), Pace::until(stop, pace_of(&config)));
     let path = match app.db.read(|tx| actions::backups::due(tx, slot, now))? {
         Due::Nothing => return Ok(()),
-        // The next try would make one more: there was room for the copy and none to look at it.
-        Due::Verify(made) => PathBuf::from(&made.path),
-        Due::Make => {
+        // One more would be made with each try: there was room for the copy and none to look at it.
+        Due::Verify(made) if Path::new(&made.path).exists() => PathBuf::from(&made.path),
+        due => {
+            if let Due::Verify(lost) = due {
+                backups::delete(app, &permit, &lost)?;
+            }
             backups::sweep(&config)?;
             backups::make(app, &permit, Kind::Scheduled, None, &mut pace)?.1
         }
@@ -62,9 +65,13 @@ fn back_up_if_due(app: &App, slot: Timestamp, stop: &Stop) -> Result<(), BackupE
         }
         return Err(error);
     }
-    let deleted = backups::prune(app, &permit)?;
     let size = text::size(std::fs::metadata(&path).map_or(0, |file| file.len()));
-    tracing::info!(path = %path.display(), size, deleted, "the daily backup is made and whole");
+    tracing::info!(path = %path.display(), size, "the daily backup is made and whole");
+    // This one is good whatever becomes of the old ones.
+    if let Err(error) = backups::prune(app, &permit) {
+        let text = error.to_string().replace('\n', " ");
+        tracing::warn!("old backups could not be deleted: {text}");
+    }
     Ok(())
 }
 

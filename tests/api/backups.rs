@@ -57,6 +57,31 @@ async fn every_day_one_is_made_and_verified_and_only_the_newest_are_kept() {
 }
 
 #[tokio::test]
+async fn one_that_was_made_and_never_looked_at_is_looked_at_and_one_that_is_lost_is_made_anew() {
+    for lost in [false, true] {
+        let mut app = Plan::new().at("2026-05-12T03:31:00Z").without_jobs().spawn().await;
+        let (_, path) = {
+            let permit = panel::domain::policy::system();
+            let kind = panel::domain::backups::Kind::Scheduled;
+            let make = || panel::backups::make(&app.panel, &permit, kind, None, &mut panel::store::Pace::new(u64::MAX));
+            // It waits for the writer, which a runtime's own thread must not.
+            std::thread::scope(|scope| scope.spawn(make).join().unwrap()).unwrap()
+        };
+        // Older than the slot, so that the backup above is the one of the day.
+        app.change("UPDATE users SET created_at = 1", []);
+        if lost {
+            fs::remove_file(&path).unwrap();
+        }
+        app = app.restart_with_jobs().await;
+        let whole = || app.count("backups WHERE verified_at IS NOT NULL") == 1;
+        app.eventually("it is looked at", PATIENCE, whole).await;
+        // Its path is the old one: the clock stands still.
+        let same = app.count("backups WHERE id = 1") == 1;
+        assert_eq!((app.count("backups"), same), (1, !lost), "lost: {lost}");
+    }
+}
+
+#[tokio::test]
 async fn a_backup_that_cannot_be_made_stops_nothing_else() {
     let app = Plan::new().with_metrics().at("2026-05-12T03:29:00Z").spawn().await;
     fs::write(folder(&app), "a file where the folder belongs").unwrap();

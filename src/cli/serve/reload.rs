@@ -1,4 +1,4 @@
-//! SIGHUP: settings and certificate are read again while connections go on. systemd is told: `systemctl reload` waits.
+//! SIGHUP: settings and certificate are read again while connections go on. systemd is told.
 
 use std::path::PathBuf;
 use std::sync::Arc;

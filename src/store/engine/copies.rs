@@ -165,6 +165,9 @@ impl Stop {
     }
 }
 
+/// How far a copy may be behind what it is allowed before that is forgotten.
+const CREDIT: Duration = Duration::from_secs(1);
+
 /// How soon the engine's longer checks give up after that.
 const INTERRUPT_WITHIN: Duration = Duration::from_millis(200);
 
@@ -197,9 +200,10 @@ impl<'s> Pace<'s> {
         let (handle, done) = (connection.get_interrupt_handle(), Stop::default());
         std::thread::scope(|scope| {
             scope.spawn(|| {
+                // Again and again: between two statements there is nothing to interrupt.
                 while !done.is_told_within(INTERRUPT_WITHIN) {
                     if stop.is_told() {
-                        return handle.interrupt();
+                        handle.interrupt();
                     }
                 }
             });
@@ -214,7 +218,16 @@ impl<'s> Pace<'s> {
         self.spent = self.spent.saturating_add(bytes);
         let micros = u128::from(self.spent).saturating_mul(1_000_000) / u128::from(self.bytes_per_second);
         let due = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
-        let rest = due.saturating_sub(self.began.elapsed());
+        let elapsed = self.began.elapsed();
+        // What was not used while the engine checked is not made up for by a burst.
+        if elapsed > due + CREDIT {
+            (self.began, self.spent) = (Instant::now(), 0);
+            return self.go_on(Duration::ZERO);
+        }
+        self.go_on(due.saturating_sub(elapsed))
+    }
+
+    fn go_on(&self, rest: Duration) -> Result<(), CopyError> {
         match self.stop {
             Some(stop) if stop.is_told_within(rest) => Err(CopyError::Stopped),
             Some(_) => Ok(()),
@@ -322,6 +335,13 @@ impl Part {
         name.push(target.file_name().unwrap_or_default());
         name.push(".part");
         target.with_file_name(name)
+    }
+
+    /// Whether nobody is at work on it any more.
+    pub fn is_left(path: &Path) -> bool {
+        // A named pipe would be waited for.
+        fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
+            && File::open(path).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
     }
 
     /// Removes what an interrupted run left; what somebody is at work on stays.

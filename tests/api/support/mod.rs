@@ -153,6 +153,12 @@ impl TestApp {
         Self::start_in(plan, folder, secrets).await
     }
 
+    /// The same, now with what runs by the clock.
+    pub async fn restart_with_jobs(mut self) -> Self {
+        self.jobs = true;
+        self.restart().await
+    }
+
     async fn start(plan: Plan) -> Self {
         Self::start_in(plan, TempDir::new().unwrap(), Arc::default()).await
     }

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, ErrorCode};
 
 use super::seal::{self, Seal};
 use super::{CopyError, Pace, Part, need_room, publish};
@@ -33,7 +33,7 @@ pub fn make(source: &Path, target: &Path, taken_at: Timestamp, pace: &mut Pace<'
     }
     let mut part = Part::beside(target)?;
     let bytes = copy(source, &part, pace)?;
-    let (rows, schema) = settle(part.path())?;
+    let (rows, schema) = settle(part.path(), pace)?;
     let seal = Seal { taken_at, version: env!("CARGO_PKG_VERSION").to_owned(), schema, bytes, rows };
     let path = part.path().to_owned();
     let (sha256, bytes) = seal::append(&path, &mut part.file, &seal, pace)?;
@@ -79,14 +79,17 @@ fn copy(source: &Path, part: &Part, pace: &mut Pace<'_>) -> Result<u64, CopyErro
 }
 
 /// Makes the copy readable where nothing may be written beside it, and counts its rows.
-fn settle(path: &Path) -> Result<(Vec<(String, i64)>, i64), CopyError> {
-    let of_part = CopyError::engine(path);
+fn settle(path: &Path, pace: &Pace<'_>) -> Result<(Vec<(String, i64)>, i64), CopyError> {
+    let of_part = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::OperationInterrupted) => CopyError::Stopped,
+        _ => CopyError::engine(path)(error),
+    };
     let copy = Connection::open(path).map_err(&of_part)?;
     copy.busy_timeout(Duration::ZERO).map_err(&of_part)?;
     copy.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(&of_part)?;
     copy.pragma_update(None, "journal_mode", "DELETE").map_err(&of_part)?;
     let schema = copy.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(&of_part)?;
-    Ok((count_rows(&copy).map_err(&of_part)?, schema))
+    Ok((pace.interruptible(&copy, || count_rows(&copy)).map_err(of_part)?, schema))
 }
 
 /// The rows of every table that the schema made, by name.

@@ -72,6 +72,7 @@ impl Write for Flushed<'_> {
 fn examine(backup: &Path, scratch: &Path, seal: &Seal, pace: &Pace<'_>) -> Result<Option<Vec<u8>>, CopyError> {
     let engine = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => CopyError::Stopped,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => CopyError::damaged(backup, error.to_string()),
         _ => CopyError::engine(backup)(error),
     };
     let mut copy = connection::open(scratch, Synchronous::Normal).map_err(engine)?;
