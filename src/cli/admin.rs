@@ -4,7 +4,7 @@ use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::operator;
-use super::output::{Failure, Outcome, print, say};
+use super::output::{Failure, Outcome, Output, print, say};
 use crate::actions::{self, bootstrap};
 use crate::app::App;
 use crate::crypto::random;
@@ -18,12 +18,15 @@ pub enum Command {
     Reset,
 }
 
-pub fn run(app: &App, command: &Command) -> Outcome {
+pub fn run(app: &App, output: Output, command: &Command) -> Outcome {
     match command {
         Command::Reset => {
             let link = make_link(app, &operator())?;
             say("Open this link within 30 minutes to set the password of admin; it works once:");
-            print(link.expose_secret())
+            match output.json {
+                true => print(&serde_json::json!({"link": link.expose_secret()}).to_string()),
+                false => print(link.expose_secret()),
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
@@ -21,18 +22,29 @@ const REQUEST: &[u8] = b"GET /api/v1/external/system/health HTTP/1.1\r\nHost: lo
 const LOOK: &str = "Look at its log (journalctl -u panel), or start it: panel serve";
 
 pub fn run(config: &Config) -> Outcome {
-    healthy_answer(config)?;
+    answer_in_time(config)?;
     say("healthy");
     Ok(())
 }
 
 /// The version of the server that runs with these settings.
 pub fn version(config: &Config) -> Result<String, Failure> {
-    let answer = healthy_answer(config)?;
+    let answer = answer_in_time(config)?;
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     let version = body.pointer("/data/version").and_then(serde_json::Value::as_str);
     version.map(str::to_owned).ok_or_else(|| Failure::new("what answers there is not a panel", "Check server.listen."))
+}
+
+/// Whatever the other end does: one that accepts nothing, or answers byte by byte, is as good as none.
+fn answer_in_time(config: &Config) -> Result<String, Failure> {
+    let (tell, told) = channel();
+    let asked = config.clone();
+    std::thread::spawn(move || drop(tell.send(healthy_answer(&asked))));
+    told.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let why = format!("no server answers within {} seconds", PATIENCE.as_secs());
+        Err(Failure::new(why, LOOK))
+    })
 }
 
 fn healthy_answer(config: &Config) -> Result<String, Failure> {

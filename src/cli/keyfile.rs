@@ -1,14 +1,14 @@
 //! `panel keyfile …`: the key that seals passwords, as text that may be kept anywhere.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::operator;
-use super::output::{Failure, Outcome, print, say, secret_line};
+use super::output::{Failure, Outcome, say, secret_line};
 use crate::actions;
 use crate::app::App;
 use crate::config::Config;
@@ -46,13 +46,26 @@ pub fn export(app: &App, passphrase_stdin: bool) -> Outcome {
     }
     let path = store::key_file_path(&app.config().database.path);
     let key_file = KeyFile::open(&path).map_err(|error| Failure::sentences(&error.to_string()))?;
-    print(&key_export::export(&key_file, &passphrase)?)?;
+    let line = key_export::export(&key_file, &passphrase)?;
+    // One without the other opens nothing, and then it exists on this box only.
+    let delivered = hand_over(io::stdout().lock(), &line).and_then(|()| match passphrase_stdin {
+        true => Ok(()),
+        false => {
+            let text = "Passphrase (shown this once; keep it apart from the line):";
+            hand_over(io::stderr().lock(), &format!("{text} {}", passphrase.expose_secret()))
+        }
+    });
+    delivered.map_err(|error| {
+        let why = format!("the export could not be written, and is not counted as one: {error}");
+        Failure::new(why, "Check where the output goes, and export again.")
+    })?;
     let now = app.now();
-    app.db.write_blocking(move |tx| actions::key_file::note_export(tx, &operator(), now))?;
-    if !passphrase_stdin {
-        say(&format!("Passphrase (shown this once; keep it apart from the line): {}", passphrase.expose_secret()));
-    }
-    Ok(())
+    Ok(app.db.write_blocking(move |tx| actions::key_file::note_export(tx, &operator(), now))?)
+}
+
+fn hand_over(mut to: impl Write, line: &str) -> io::Result<()> {
+    writeln!(to, "{line}")?;
+    to.flush()
 }
 
 /// Where the key file is missing the database cannot be opened, so this does without.

@@ -196,7 +196,7 @@ fn plain(output: Output, command: &Plain) -> Outcome {
 
 fn on_app(app: &App, output: Output, command: OnApp) -> Outcome {
     match command {
-        OnApp::Admin(command) => admin::run(app, &command),
+        OnApp::Admin(command) => admin::run(app, output, &command),
         OnApp::User(command) => user::run(app, output, command),
         OnApp::Package(command) => package::run(app, output, command),
         OnApp::Reseller(command) => reseller::run(app, output, command),

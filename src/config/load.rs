@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -187,6 +188,10 @@ fn read(named: Option<&Path>, searched: &[&Path]) -> Result<Option<(PathBuf, Str
 
 /// Reads no further than settings can be long: what was named may be a device without an end.
 fn read_text(path: &Path) -> io::Result<String> {
+    // It would be waited for, also by a server that is told to read its settings again.
+    if fs::metadata(path)?.file_type().is_fifo() {
+        return Err(io::Error::other("it is a named pipe"));
+    }
     let mut text = String::new();
     File::open(path)?.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LONGEST_FILE {

@@ -23,16 +23,17 @@ const AGAIN_AFTER: Duration = Duration::from_secs(15 * 60);
 /// Runs until it is told to stop, which also ends a backup that is under way.
 pub fn run(app: &Arc<App>, stop: &Stop) {
     let mut done: Option<Timestamp> = None;
-    let mut not_before: Option<Instant> = None;
+    let mut failed: Option<(Timestamp, Instant)> = None;
     while !stop.is_told_within(TICK) {
         let Some(at) = app.config().backup.daily_at else { continue };
         let slot = latest_slot(app.now(), at.minutes, app.zone());
-        if done == Some(slot) || not_before.is_some_and(|at| Instant::now() < at) {
+        let rests = failed.is_some_and(|(of, at)| of == slot && at.elapsed() < AGAIN_AFTER);
+        if done == Some(slot) || rests {
             continue;
         }
         let text = match panics::catch(|| back_up_if_due(app, slot, stop)) {
             Ok(Ok(())) => {
-                (done, not_before) = (Some(slot), None);
+                (done, failed) = (Some(slot), None);
                 continue;
             }
             Ok(Err(BackupError::Copy(CopyError::Stopped))) => return,
@@ -40,7 +41,7 @@ pub fn run(app: &Arc<App>, stop: &Stop) {
             Err(why) => format!("it panicked: {why}"),
         };
         tracing::error!("the daily backup failed and will be tried again in 15 minutes: {text}");
-        not_before = Some(Instant::now() + AGAIN_AFTER);
+        failed = Some((slot, Instant::now()));
     }
 }
 

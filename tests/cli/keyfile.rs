@@ -22,6 +22,19 @@ fn a_short_passphrase_is_refused_and_nothing_is_printed() {
 }
 
 #[test]
+fn an_export_that_nobody_got_is_not_counted_as_one() {
+    let home = Home::with_database();
+    for (stdout, stderr) in [("/dev/full", None), ("/dev/null", Some("/dev/full"))] {
+        let open = |path: &str| fs::OpenOptions::new().write(true).open(path).unwrap();
+        let mut command = home.command(["keyfile", "export"]);
+        command.stdin(std::process::Stdio::null()).stdout(open(stdout));
+        command.stderr(stderr.map_or_else(std::process::Stdio::null, |path| open(path).into()));
+        assert_eq!(command.status().unwrap().code(), Some(1), "{stdout} {stderr:?}");
+        assert_eq!(home.count("meta WHERE name = 'key_exported'"), 0, "{stdout} {stderr:?}");
+    }
+}
+
+#[test]
 fn what_is_not_an_export_or_not_ours_is_not_put_in_place() {
     let home = Home::with_database();
     let ours = home.run_typing(PASSPHRASE, ["keyfile", "export", "--passphrase-stdin"]).stdout;

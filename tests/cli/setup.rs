@@ -125,3 +125,10 @@ fn a_link_is_kept_only_as_a_hash() {
     let link = links(&server.said()).remove(0);
     assert_eq!(home.files_with(link.rsplit('/').next().unwrap()), Vec::<String>::new());
 }
+
+#[test]
+fn a_new_link_is_printed_as_json_where_that_is_asked_for() {
+    let home = Home::with_database();
+    let link = home.ok(["--json", "admin", "reset"]).json()["link"].as_str().unwrap().to_owned();
+    assert!(link.starts_with("http://127.0.0.1:3082/setup/"), "{link}");
+}
