@@ -109,6 +109,15 @@ pub fn settle_restored(
             settled.revoked += 1;
         }
     }
+    for backup in &carried.backups {
+        if store::backups::find_by_hash(tx, &backup.sha256)?.is_none() {
+            let Backup { taken_at, kind, path, bytes, sha256, .. } = backup.clone();
+            let id = store::backups::insert(tx, permit, &NewBackup { taken_at, kind, path, bytes, sha256 })?;
+            if let Some(at) = backup.verified_at {
+                store::backups::set_verified(tx, permit, id, at)?;
+            }
+        }
+    }
     store::raise_sequences(tx, &carried.sequences)?;
     settled.sessions = store::sessions::end_all(tx, permit, now)?;
     store::setup_links::end_all(tx, permit, now)?;

@@ -6,7 +6,7 @@ use super::output::{Failure, Outcome, Output, say};
 use super::{healthcheck, open, operator, owner};
 use crate::actions;
 use crate::app::Clock;
-use crate::config::{Config, Loaded, Origin};
+use crate::config::{Config, Loaded};
 use crate::doctor::{self, Finding, Patient, Verdict};
 
 #[derive(Debug, Args)]
@@ -21,8 +21,8 @@ pub struct Doctor {
 
 pub fn run(loaded: &Loaded, output: Output, doctor: &Doctor) -> Outcome {
     owner::become_owner(&loaded.config.database.path)?;
-    let file = loaded.settings.iter().find(|setting| matches!(setting.origin, Origin::File(_)));
-    let origin = file.map_or_else(|| "the defaults and the environment".to_owned(), |set| set.origin.to_string());
+    let file = loaded.file.as_ref().map(|path| path.display().to_string());
+    let origin = file.unwrap_or_else(|| "the defaults and the environment".to_owned());
     if doctor.recount {
         recount(loaded.config.clone())?;
     }

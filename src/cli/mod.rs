@@ -160,7 +160,7 @@ fn run(cli: Cli) -> Outcome {
     };
     match cli.command {
         Command::Plain(command) => plain(output, &command),
-        Command::Serve => serve::run(loaded.config, cli.config),
+        Command::Serve => serve::run(loaded.config, loaded.file),
         Command::Config(command) => config::run(output, &loaded.settings, &command),
         Command::Healthcheck => healthcheck::run(&loaded.config),
         Command::Bench(bench) => bench::run(loaded.config, output, bench),

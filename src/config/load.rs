@@ -69,6 +69,8 @@ impl fmt::Display for Setting {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     pub config: Config,
+    /// The one that was read, if any.
+    pub file: Option<PathBuf>,
     /// Every known setting, sorted by key.
     pub settings: Vec<Setting>,
 }
@@ -92,6 +94,7 @@ pub fn load_from(
     let mut figment = Figment::from(Serialized::defaults(Config::default()));
 
     let file = read(named, searched)?;
+    let read_from = file.as_ref().map(|(path, _)| path.clone());
     let file = file.map(|(path, text)| from_file(&known, &path, &text).map(|given| (path, given))).transpose()?;
     if let Some((path, given)) = file {
         for (key, value) in given {
@@ -122,7 +125,7 @@ pub fn load_from(
         Setting { key: key.to_owned(), value, origin }
     });
     let settings = settings.collect();
-    Ok(Loaded { config, settings })
+    Ok(Loaded { config, file: read_from, settings })
 }
 
 #[expect(clippy::expect_used, reason = "over the compiled defaults alone: a test would fail before any start")]
@@ -172,7 +175,7 @@ fn read(named: Option<&Path>, searched: &[&Path]) -> Result<Option<(PathBuf, Str
     };
     if let Some(path) = named {
         let text = read_text(path)
-            .map_err(|error| unreadable(path, &error, "Check the path given with --config, and who may read it."))?;
+            .map_err(|error| unreadable(path, &error, "Check its path (--config), and who may read it."))?;
         return Ok(Some((path.to_owned(), text)));
     }
     for path in searched {

@@ -3,6 +3,7 @@
 use super::{Patient, Said, failed, good, of_error, skipped};
 use crate::actions::subscribers::password;
 use crate::crypto::{KeyFile, KeyFileError, Sealer};
+use crate::domain::policy;
 use crate::store;
 
 /// Sealed passwords opened from either end.
@@ -57,7 +58,7 @@ pub fn opens(patient: &Patient<'_>) -> Said {
     let Ok(key) = open(patient) else { return skipped("the key file cannot be used") };
     let sealer = Sealer::new(&key);
     patient.ask(|look| {
-        let sealed = look.read(|tx| store::soundness::sealed_passwords(tx, SAMPLE))?;
+        let sealed = look.read(|tx| store::soundness::sealed_passwords(tx, &policy::system(), SAMPLE))?;
         let closed = sealed.iter().filter(|(uid, sealed)| password::open(&sealer, uid, sealed).is_err()).count();
         Ok(match closed {
             0 => good(format!("{} of the first and last open", sealed.len())),

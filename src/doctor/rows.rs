@@ -1,6 +1,7 @@
 //! What is in the database.
 
 use super::{Patient, Said, failed, good, skipped, warning};
+use crate::domain::policy;
 use crate::domain::time::Timestamp;
 use crate::store::{SchemaFile, soundness};
 
@@ -63,7 +64,7 @@ pub fn references(patient: &Patient<'_>) -> Said {
 
 pub fn ledger(patient: &Patient<'_>) -> Said {
     patient.ask_slowly(|look| {
-        Ok(match look.read(soundness::ledger_breaks)? {
+        Ok(match look.read(|tx| soundness::ledger_breaks(tx, &policy::system()))? {
             (0, 0) => good("every balance is the sum of its movements"),
             (chains, balances) => failed(
                 format!("{chains} movements do not begin where the one before ended, {balances} balances are not where the last one ended"),

@@ -82,7 +82,7 @@ pub fn delete(tx: &WriteTx<'_>, _permit: &Permit, id: i64) -> Result<(), AppErro
     tx.execute(DELETE, [id]).map(|_| ())
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Backup> {
+pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Backup> {
     let kind: String = row.get(2)?;
     Ok(Backup {
         id: row.get(0)?,

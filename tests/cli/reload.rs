@@ -66,6 +66,20 @@ fn a_wrong_file_changes_nothing_and_says_so_in_one_line() {
 }
 
 #[test]
+fn a_file_that_is_gone_or_a_pipe_is_no_reason_to_fall_back_to_the_defaults() {
+    let home = Home::new();
+    let mut server = serve(&home, "[server]\nmax_body_bytes = 2048\n");
+    std::fs::remove_file(home.path("panel.toml")).unwrap();
+    server.signal(Signal::HUP);
+    server.says("reload refused, nothing changed", 1);
+    rustix::fs::mkfifoat(rustix::fs::CWD, home.path("panel.toml"), rustix::fs::Mode::RUSR).unwrap();
+    server.signal(Signal::HUP);
+    server.says("reload refused, nothing changed", 2);
+    assert!(server.said().contains("it is a named pipe"), "{}", server.said());
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
 fn a_named_file_is_read_again_and_the_environment_still_wins() {
     let home = Home::new();
     home.write("named.toml", "[server]\nmax_body_bytes = 2048\nbody_timeout_seconds = 20\n");

@@ -84,6 +84,8 @@ fn the_rows_are_what_they_were_the_replaced_ones_are_kept_and_the_trail_says_so(
     assert!(told["replaced"].as_str().unwrap().ends_with(&kept[0]), "{told}");
     assert_eq!(home.value::<i64>(&kept[0], "SELECT count(*) FROM users"), 2);
     assert_eq!((home.mode("panel.db"), home.mode(&kept[0])), (0o600, 0o600));
+    // The backup itself was noted after its snapshot: its file is known still, and will be deleted in its time.
+    assert_eq!(home.count("backups WHERE verified_at IS NOT NULL"), 1);
     assert_eq!(home.count("audit WHERE action = 'backups.restore'"), 1);
     assert_eq!(home.value::<String>("panel.db", "PRAGMA integrity_check"), "ok");
     let server = home.serve();

@@ -15,7 +15,7 @@ use crate::tls::{self, Certificates, Identity};
 
 pub struct Reload {
     pub state: Data<State>,
-    /// The file of `--config`.
+    /// The file that was read at the start. Without it now, its settings would silently be the defaults.
     pub named: Option<PathBuf>,
     /// `None`: TLS is not spoken.
     pub certificates: Option<Arc<Certificates>>,

@@ -5,15 +5,18 @@ use std::path::Path;
 
 use rusqlite::{OptionalExtension, Row};
 
+use crate::domain::backups::Backup;
 use crate::domain::error::AppError;
 use crate::domain::keys::KeyId;
-use crate::store::engine::connection;
+use crate::store::backups;
+use crate::store::engine::{connection, migrate};
 use crate::store::keys::carried::{CarriedKey, CarriedSecret};
 use crate::store::{OpenError, WriteTx, store_error};
 
 const KEYS: &str = "SELECT id, created_at, revoked_at IS NOT NULL, generation, display FROM api_keys ORDER BY id";
 const SECRETS: &str = "
     SELECT generation, secret_hash, created_at, replaced_at, ends_at FROM api_key_secrets WHERE key_id = ?1";
+const BACKUPS: &str = "SELECT id, taken_at, kind, path, bytes, sha256, verified_at FROM backups ORDER BY id";
 const SEQUENCES: &str = "SELECT name, seq FROM sqlite_sequence ORDER BY name";
 const FIND_SEQUENCE: &str = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
 const RAISE_SEQUENCE: &str = "UPDATE sqlite_sequence SET seq = ?2 WHERE name = ?1 AND seq < ?2";
@@ -24,6 +27,8 @@ pub struct Carried {
     pub keys: Vec<CarriedKey>,
     /// The highest id that each table gave out.
     pub sequences: Vec<(String, i64)>,
+    /// Their files are there still, and somebody must delete them one day.
+    pub backups: Vec<Backup>,
 }
 
 impl Carried {
@@ -47,7 +52,13 @@ impl Carried {
         }
         let mut statement = old.prepare(SEQUENCES)?;
         let sequences = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-        Ok(Self { keys, sequences })
+        // A schema that had none yet.
+        let has_backups = migrate::version(&old)?.is_some_and(|version| version >= 2);
+        let backups = match has_backups {
+            true => old.prepare(BACKUPS)?.query_map([], backups::from_row)?.collect::<Result<_, _>>()?,
+            false => Vec::new(),
+        };
+        Ok(Self { keys, sequences, backups })
     }
 }
 
