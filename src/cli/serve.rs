@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 use secrecy::ExposeSecret;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::admin::make_link;
 use super::output::{Failure, Outcome, say};
@@ -34,6 +34,10 @@ pub fn run(config: Config, named: Option<PathBuf>) -> Outcome {
         Box::new(|_| {})
     });
     panics::watch();
+    let system = actix_web::rt::System::new();
+    let failed = |error: std::io::Error| Failure::sentences(&error.to_string());
+    // A migration may take minutes: from here on SIGHUP waits for whoever will hear it, and is not the end.
+    let hangup = system.block_on(async { signal(SignalKind::hangup()) }).map_err(failed)?;
     let certificates = read_certificates(&config.server)?;
     let logs_path = store::logs_path(&config.database.path);
     let app = App::open(config, Clock::default()).map_err(|error| Failure::sentences(&error.to_string()))?;
@@ -44,11 +48,10 @@ pub fn run(config: Config, named: Option<PathBuf>) -> Outcome {
     limits.restore(app.db.read(store::key_usage::list)?);
     let on =
         On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
-    let failed = |error: std::io::Error| Failure::sentences(&error.to_string());
     let jobs = Jobs::start(on).map_err(failed)?;
     let state = Data::new(State::new(app, logs, &uses, limits).map_err(failed)?);
     let reload = Reload { state: state.clone(), named, certificates: certificates.clone(), set_level };
-    let served = actix_web::rt::System::new().block_on(serve(state.clone(), certificates, reload));
+    let served = system.block_on(serve(state.clone(), certificates, reload, hangup));
     http::drain(&state);
     // The order matters: jobs store what they hold, then the last owners of log and database let them finish and close.
     drop(jobs);
@@ -68,9 +71,13 @@ fn read_certificates(settings: &Server) -> Result<Option<Arc<Certificates>>, Fai
     Ok(Some(Arc::new(Certificates::new(identity))))
 }
 
-async fn serve(state: Data<State>, certificates: Option<Arc<Certificates>>, reload: Reload) -> std::io::Result<()> {
-    let (mut term, mut interrupt, hangup) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+async fn serve(
+    state: Data<State>,
+    certificates: Option<Arc<Certificates>>,
+    reload: Reload,
+    hangup: Signal,
+) -> std::io::Result<()> {
+    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let serving = http::start(state.clone(), certificates)?;
     let (handle, addresses) = (serving.handle(), serving.addresses.clone());
     if let Some(address) = serving.metrics {

@@ -1,13 +1,15 @@
 //! SIGHUP reads the settings again: what can change takes effect, what cannot is named, a wrong file changes nothing.
 
 use std::io::{Read, Write};
+use std::process::Stdio;
+use std::time::Instant;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::home::{Home, SUBSCRIBERS};
+use crate::home::{DEADLINE, Home, SUBSCRIBERS};
 use crate::raw_http::{connect, head, receive};
-use crate::server::Server;
+use crate::server::{Server, until_it_ends_or_listens};
 use crate::systemd::Manager;
 
 const HEALTH: &str = "/api/v1/external/system/health";
@@ -77,6 +79,36 @@ fn a_file_that_is_gone_or_a_pipe_is_no_reason_to_fall_back_to_the_defaults() {
     server.says("reload refused, nothing changed", 2);
     assert!(server.said().contains("it is a named pipe"), "{}", server.said());
     assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn a_reload_that_comes_while_the_panel_starts_is_not_its_end() {
+    let home = Home::new();
+    let folder = std::fs::File::open(home.folder()).unwrap();
+    // Whoever opens a database waits for whoever has its folder.
+    folder.lock().unwrap();
+    let mut command = home.command(["serve"]);
+    command
+        .env("PANEL_SERVER__LISTEN", "127.0.0.1:0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let hears = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+        u64::from_str_radix(&caught, 16).unwrap() & 1 == 1
+    };
+    let until = Instant::now() + DEADLINE;
+    while !hears() {
+        assert!(Instant::now() < until, "never hears SIGHUP");
+        std::thread::yield_now();
+    }
+    kill_process(pid, Signal::HUP).unwrap();
+    folder.unlock().unwrap();
+    let said = until_it_ends_or_listens(child);
+    assert!(said.contains("listening on"), "{said}");
 }
 
 #[test]
