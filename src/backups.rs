@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::actions;
 use crate::app::{App, AppOpenError};
 use crate::config::Config;
-use crate::domain::backups::{Backup, Kind, NewBackup, file_name, on_their_way, superseded};
+use crate::domain::backups::{Backup, Kind, NewBackup, on_their_way, superseded};
 use crate::domain::error::AppError;
 use crate::domain::policy::Permit;
 use crate::store::{self, CopyError, Pace, Rehearsed};
@@ -92,14 +92,9 @@ pub fn make(
 ) -> Result<(NewBackup, PathBuf), BackupError> {
     let (now, config) = (app.now(), app.config().clone());
     let target = match target {
-        Some(path) => path.to_owned(),
-        None => {
-            let folder = config.backup_folder();
-            store::prepare_folder(&folder)?;
-            folder.join(file_name(&stem_of(&config.database.path), kind, now))
-        }
+        Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+        None => store::backups::new_path(&config.backup_folder(), &config.database.path, kind, now)?,
     };
-    let target = std::path::absolute(&target).unwrap_or(target);
     let made = store::make_copy(&config.database.path, &target, now, pace)?;
     let new = store::backups::of_copy(kind, &target, &made);
     let (note, permit) = (new.clone(), permit.clone());
@@ -147,7 +142,7 @@ pub fn delete(app: &App, permit: &Permit, backup: &Backup) -> Result<(), BackupE
 
 /// Removes what a backup left when it was cut short, where it was made and where it was rehearsed.
 pub fn sweep(config: &Config) -> Result<(), BackupError> {
-    let stem = stem_of(&config.database.path);
+    let stem = store::stem_of(&config.database.path);
     for folder in [config.backup_folder(), config.database_folder()] {
         if !folder.is_dir() {
             continue;
@@ -163,8 +158,4 @@ fn names_in(folder: &Path) -> Result<Vec<String>, CopyError> {
     let unreadable = |cause| CopyError::File { path: folder.to_owned(), what: "read", cause };
     let entries = std::fs::read_dir(folder).map_err(unreadable)?;
     Ok(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
-}
-
-fn stem_of(database: &Path) -> String {
-    database.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }

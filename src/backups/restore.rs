@@ -6,7 +6,9 @@ use super::BackupError;
 use crate::actions::{self, backups::Settled};
 use crate::config::Config;
 use crate::crypto::{KeyFile, Sealer};
+use crate::domain::backups::RESEALED;
 use crate::domain::policy::Permit;
+use crate::domain::text;
 use crate::domain::time::Timestamp;
 use crate::store::{self, Carried, CopyError, Db, Options, Pace, Presence, Rehearsed, Synchronous, There};
 
@@ -64,7 +66,7 @@ pub fn restore<E: From<BackupError>>(
         There::Damaged => (Carried::default(), Some("it is damaged".to_owned())),
         There::Whole => match Carried::read(path) {
             Ok(carried) => (carried, None),
-            Err(error) => (Carried::default(), Some(error.to_string().replace('\n', " "))),
+            Err(error) => (Carried::default(), Some(text::one_line(&error))),
         },
     };
     let settled = settle(rehearsed.scratch.path(), permit, taken_at, carried, request.now)?;
@@ -97,7 +99,7 @@ fn rehearse_unsealed(backup: &Path, path: &Path) -> Result<Rehearsed, CopyError>
     let since = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     let taken_at = Timestamp(since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)));
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".resealed");
+    name.push(RESEALED);
     let resealed = Resealed(path.with_file_name(name));
     if std::fs::canonicalize(&resealed.0).is_ok_and(|there| std::fs::canonicalize(backup).is_ok_and(|it| it == there)) {
         return Err(CopyError::UnderWay { path: backup.to_owned() });

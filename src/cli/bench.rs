@@ -9,7 +9,7 @@ mod load;
 mod scratch;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -90,9 +90,8 @@ fn signals() -> io::Result<[Signal; 3]> {
 }
 
 fn measure(config: &Config, bench: &Bench, stop: &AtomicBool) -> Result<Measured, Failure> {
-    let beside = config.database.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let below = bench.dir.as_deref().or(beside).unwrap_or(Path::new("."));
-    let scratch = Scratch::make(below, bench.needed_bytes())?;
+    let below = bench.dir.clone().unwrap_or_else(|| config.database_folder());
+    let scratch = Scratch::make(&below, bench.needed_bytes())?;
     say(&format!(
         "Measuring in {} for about {} s; an interrupt ends it and leaves nothing.",
         scratch.path().display(),

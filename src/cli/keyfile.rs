@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::crypto::key_export::{self, ImportError, SHORTEST_PASSPHRASE};
 use crate::crypto::{KeyFile, KeyFileError, Sealer, random};
+use crate::domain::text;
 use crate::store;
 
 /// Many times what an export has; a file that does not end is not read to its end.
@@ -129,7 +130,7 @@ fn refuse_foreign(config: &Config, key_file: &KeyFile) -> Outcome {
         Ok(check) => check,
         // The key comes first where a backup is to be restored over it.
         Err(error) => {
-            let why = error.to_string().replace('\n', " ");
+            let why = text::one_line(&error);
             say(&format!("The database could not be asked whether this is its key. {why}"));
             None
         }

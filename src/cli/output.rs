@@ -10,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::domain::error::{AppError, Conflict, Invalid};
+use crate::running::BeginError;
 
 pub type Outcome = Result<(), Failure>;
 
@@ -71,6 +72,15 @@ impl From<AppError> for Failure {
             AppError::Internal(_) => "This is a fault of ours; please report it.",
         };
         Self::new(error.to_string(), remedy)
+    }
+}
+
+impl From<BeginError> for Failure {
+    fn from(error: BeginError) -> Self {
+        match error {
+            BeginError::Limits(error) => error.into(),
+            other => Self::sentences(&other.to_string()),
+        }
     }
 }
 

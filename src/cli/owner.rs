@@ -7,14 +7,15 @@ use std::path::Path;
 use std::process::Command;
 
 use super::output::{Failure, Outcome};
+use crate::store;
 
 pub fn become_owner(database: &Path) -> Outcome {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
     }
     // Before there is a file, its folder tells whose it will be.
-    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Ok(file) = std::fs::metadata(database).or_else(|_| std::fs::metadata(folder)) else { return Ok(()) };
+    let folder = store::folder_of(database);
+    let Ok(file) = std::fs::metadata(database).or_else(|_| std::fs::metadata(&folder)) else { return Ok(()) };
     if file.uid() == 0 {
         return Ok(());
     }

@@ -13,15 +13,14 @@ use super::admin::make_link;
 use super::output::{Failure, Outcome, say};
 use super::owner;
 use crate::actions::{self, bootstrap};
-use crate::app::{App, Clock, LastUses};
+use crate::app::{App, Clock};
 use crate::config::{Config, Server};
 use crate::domain::policy;
 use crate::http::{self, State};
-use crate::jobs::{Jobs, On};
-use crate::limits::KeyLimits;
 use crate::logging;
 use crate::panics;
-use crate::store::{self, request_logs::RequestLogs};
+use crate::running::Running;
+use crate::store;
 use crate::tls::{self, Certificates, Identity};
 
 use reload::Reload;
@@ -39,22 +38,13 @@ pub fn run(config: Config, named: Option<PathBuf>) -> Outcome {
     // A migration may take minutes: from here on SIGHUP waits for whoever will hear it, and is not the end.
     let hangup = system.block_on(async { signal(SignalKind::hangup()) }).map_err(failed)?;
     let certificates = read_certificates(&config.server)?;
-    let logs_path = store::logs_path(&config.database.path);
     let app = App::open(config, Clock::default()).map_err(|error| Failure::sentences(&error.to_string()))?;
-    let logs = RequestLogs::open(&logs_path).map_err(|error| Failure::sentences(&error.to_string()))?;
-    let (app, logs, uses) = (Arc::new(app), Arc::new(logs), Arc::new(LastUses::default()));
-    offer_setup(&app)?;
-    let limits = Arc::new(KeyLimits::new(app.config().limits.per_key_per_minute));
-    limits.restore(app.db.read(store::key_usage::list)?);
-    let on =
-        On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
-    let jobs = Jobs::start(on).map_err(failed)?;
-    let state = Data::new(State::new(app, logs, &uses, limits).map_err(failed)?);
+    let running = Running::begin(app, true)?;
+    let state = running.state.clone();
+    offer_setup(&state.app)?;
     let reload = Reload { state: state.clone(), named, certificates: certificates.clone(), set_level };
-    let served = system.block_on(serve(state.clone(), certificates, reload, hangup));
-    http::drain(&state);
-    // The order matters: jobs store what they hold, then the last owners of log and database let them finish and close.
-    drop(jobs);
+    let served = system.block_on(serve(state, certificates, reload, hangup));
+    let state = running.end();
     // Threads of the server may hold the database until the process is gone, so its own end does not do this for sure.
     if let Err(error) = state.app.db.fold_log_in() {
         tracing::warn!(%error, "the write-ahead log could not be brought in; the next start does it");

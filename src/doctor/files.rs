@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Patient, Said, failed, good, of_error, skipped, warning};
+use crate::domain::backups::{PART, RESEALED, replaced_prefix};
 use crate::domain::text::size;
 use crate::domain::time::Timestamp;
 use crate::store::{self, Look, SchemaFile, request_logs};
@@ -45,9 +46,7 @@ fn files_of(path: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for main in [path.to_owned(), store::logs_path(path)] {
         for suffix in ["", "-wal", "-shm"] {
-            let mut name = main.as_os_str().to_owned();
-            name.push(suffix);
-            all.push(PathBuf::from(name));
+            all.push(store::with_suffix(&main, suffix));
         }
     }
     all.retain(|path| path.exists());
@@ -149,17 +148,15 @@ pub fn write_ahead_log(patient: &Patient<'_>) -> Said {
 
 /// Databases that a restore put aside, and copies that were interrupted.
 pub fn leftovers(patient: &Patient<'_>) -> Said {
-    let path = &patient.config.database.path;
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let (replaced, resealed) = (format!("{stem}-replaced-"), ".resealed");
+    let replaced = replaced_prefix(&store::stem_of(&patient.config.database.path));
     let folders = [patient.folder.clone(), patient.config.backup_folder()];
     // One folder may be both. What cannot be read is what other checks are about.
     let folders: BTreeSet<_> = folders.iter().filter_map(|folder| fs::canonicalize(folder).ok()).collect();
     let (mut paths, mut bytes) = (Vec::new(), 0_u64);
     for entry in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_part = name.starts_with('.') && name.ends_with(".part") && store::Part::is_left(&entry.path());
-        if is_part || name.starts_with(&replaced) || name.ends_with(resealed) {
+        let is_part = name.starts_with('.') && name.ends_with(PART) && store::Part::is_left(&entry.path());
+        if is_part || name.starts_with(&replaced) || name.ends_with(RESEALED) {
             bytes = bytes.saturating_add(entry.metadata().map_or(0, |file| file.len()));
             paths.push(entry.path().display().to_string());
         }

@@ -4,6 +4,17 @@ use chrono_tz::Tz;
 
 use super::time::{Date, Timestamp};
 
+/// How a copy is called that is on its way.
+pub const PART: &str = ".part";
+
+/// How a copy is called that was made to give an unsealed one a seal.
+pub const RESEALED: &str = ".resealed";
+
+/// How a database is called that a restore put aside, up to the time.
+pub fn replaced_prefix(stem: &str) -> String {
+    format!("{stem}-replaced-")
+}
+
 /// Why a backup was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -82,7 +93,7 @@ pub fn superseded(scheduled: &[Backup], keep: usize) -> Vec<&Backup> {
 
 /// Of the names in a folder those that a backup without a name of its own has on its way, or left there when it was cut short.
 pub fn on_their_way(stem: &str, mut names: Vec<String>) -> Vec<String> {
-    let of_part = |name: &str| name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".part")).map(str::to_owned);
+    let of_part = |name: &str| name.strip_prefix('.').and_then(|rest| rest.strip_suffix(PART)).map(str::to_owned);
     names.retain(|name| of_part(name).is_some_and(|name| Kind::ALL.iter().any(|kind| is_named(stem, *kind, &name))));
     names
 }

@@ -53,6 +53,11 @@ pub fn of_panic(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("unknown")
 }
 
+/// What has a line why and a line what to do, in one line.
+pub fn one_line(sentences: &impl ToString) -> String {
+    sentences.to_string().replace('\n', " ")
+}
+
 /// A number of bytes as people read it, to one decimal: `1.5 MiB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];

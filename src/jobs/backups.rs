@@ -37,7 +37,7 @@ pub fn run(app: &Arc<App>, stop: &Stop) {
                 continue;
             }
             Ok(Err(BackupError::Copy(CopyError::Stopped))) => return,
-            Ok(Err(error)) => error.to_string().replace('\n', " "),
+            Ok(Err(error)) => text::one_line(&error),
             Err(why) => format!("it panicked: {why}"),
         };
         tracing::error!("the daily backup failed and will be tried again in 15 minutes: {text}");
@@ -70,7 +70,7 @@ fn back_up_if_due(app: &App, slot: Timestamp, stop: &Stop) -> Result<(), BackupE
     tracing::info!(path = %path.display(), size, "the daily backup is made and whole");
     // This one is good whatever becomes of the old ones.
     if let Err(error) = backups::prune(app, &permit) {
-        let text = error.to_string().replace('\n', " ");
+        let text = text::one_line(&error);
         tracing::warn!("old backups could not be deleted: {text}");
     }
     Ok(())

@@ -95,7 +95,7 @@ struct Rounds {
 
 impl Rounds {
     fn run(&mut self, on: &On) {
-        self.report("search index", || fill_search(on));
+        self.report("search index", || fill_search(&on.app));
         self.report("limits", || store_limits(on));
         let now = on.app.now().millis();
         if is_due(&mut self.uses, now, LAST_USES_EVERY) {
@@ -133,8 +133,9 @@ fn is_due(last: &mut i64, now: i64, every: i64) -> bool {
     due
 }
 
-fn fill_search(on: &On) -> Result<(), AppError> {
-    while on.app.db.read(store::needs_search)? && on.app.db.write_blocking(|tx| store::fill_search(tx, INDEX_CHUNK))? {}
+/// Indexes what is not yet.
+pub fn fill_search(app: &App) -> Result<(), AppError> {
+    while app.db.read(store::needs_search)? && app.db.write_blocking(|tx| store::fill_search(tx, INDEX_CHUNK))? {}
     Ok(())
 }
 

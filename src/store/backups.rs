@@ -1,11 +1,11 @@
 //! `backups`: what was made, when it was taken, and when it was last found whole.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{Made, ReadTx, WriteTx, store_error};
-use crate::domain::backups::{Backup, Kind, NewBackup};
+use super::{CopyError, Made, ReadTx, WriteTx, prepare_folder, stem_of, store_error};
+use crate::domain::backups::{Backup, Kind, NewBackup, file_name};
 use crate::domain::error::AppError;
 use crate::domain::policy::Permit;
 use crate::domain::time::Timestamp;
@@ -25,6 +25,13 @@ const LIST: &str = "
 const NEWEST_VERIFIED: &str = "SELECT max(taken_at) FROM backups WHERE verified_at IS NOT NULL AND taken_at <= ?1";
 const SET_VERIFIED: &str = "UPDATE backups SET verified_at = ?2 WHERE id = ?1";
 const DELETE: &str = "DELETE FROM backups WHERE id = ?1";
+
+/// Where a backup without a name of its own is put: in this folder, which is made where there is none, named after its time.
+pub fn new_path(folder: &Path, database: &Path, kind: Kind, now: Timestamp) -> Result<PathBuf, CopyError> {
+    prepare_folder(folder)?;
+    let path = folder.join(file_name(&stem_of(database), kind, now));
+    Ok(std::path::absolute(&path).unwrap_or(path))
+}
 
 /// What is noted of a copy.
 pub fn of_copy(kind: Kind, path: &Path, made: &Made) -> NewBackup {

@@ -39,16 +39,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
 
-use crate::domain::backups::{Kind, NewBackup, file_name};
+use crate::domain::backups::{Kind, NewBackup};
 use crate::domain::error::AppError;
 use crate::domain::time::Timestamp;
 
-pub use engine::connection::{Presence, refuse_network_file_system, wal_of as wal_path};
+pub use engine::connection::{Presence, folder_of, refuse_network_file_system, wal_of as wal_path, with_suffix};
 pub use engine::copies::carry::{Carried, raise_sequences};
 pub use engine::copies::make::{Made, make as make_copy};
+pub use engine::copies::pace::{Pace, Stop};
 pub use engine::copies::rehearse::{Rehearsed, rehearse};
 pub use engine::copies::restore::{There, place as place_copy, prepare as prepare_place};
-pub use engine::copies::{CopyError, Pace, Part, Stop, free_inodes, free_space, prepare_folder, seal_of};
+pub use engine::copies::{CopyError, Part, free_inodes, free_space, prepare_folder, seal_of};
 pub use engine::look::Look;
 pub use engine::migrate::File as SchemaFile;
 pub use engine::search::{fill as fill_search, needs_filling as needs_search};
@@ -237,13 +238,10 @@ impl Db {
 fn back_up_before(from: i64, options: &Options) -> Result<Migrated, OpenError> {
     let to = SchemaFile::Main.version();
     let Some((folder, now)) = &options.backup_to else { return Ok(Migrated { from, to, backup: None }) };
-    let stem = options.path.file_stem().unwrap_or_default().to_string_lossy();
-    let target = folder.join(file_name(&stem, Kind::Migration, *now));
-    let target = std::path::absolute(&target).unwrap_or(target);
-    let made = prepare_folder(folder)
-        // Nobody waits but the one who starts it.
-        .and_then(|()| make_copy(&options.path, &target, *now, &mut Pace::new(u64::MAX)))
-        .map_err(|cause| OpenError::BackupFirst { from, to, cause: Box::new(cause) })?;
+    let failed = |cause| OpenError::BackupFirst { from, to, cause: Box::new(cause) };
+    let target = backups::new_path(folder, &options.path, Kind::Migration, *now).map_err(failed)?;
+    // Nobody waits but the one who starts it.
+    let made = make_copy(&options.path, &target, *now, &mut Pace::new(u64::MAX)).map_err(failed)?;
     Ok(Migrated { from, to, backup: Some(backups::of_copy(Kind::Migration, &target, &made)) })
 }
 
@@ -363,6 +361,11 @@ pub fn logs_path(main: &Path) -> PathBuf {
 /// Where the key file is kept: beside the main file.
 pub fn key_file_path(main: &Path) -> PathBuf {
     beside(main, ".key")
+}
+
+/// A database's name without its ending, which the files beside it begin with.
+pub fn stem_of(main: &Path) -> String {
+    main.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn beside(main: &Path, suffix: &str) -> PathBuf {

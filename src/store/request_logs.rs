@@ -174,7 +174,11 @@ pub fn dropped(path: &Path) -> Result<i64, OpenError> {
 /// Rows that could not be kept since an instant, in whole hours.
 pub fn dropped_since(path: &Path, since: Timestamp) -> Result<i64, OpenError> {
     let Some(database) = open_to_read(path)? else { return Ok(0) };
-    Ok(database.query_row(SUM_DROPPED_SINCE, [since.millis()], |row| row.get(0))?)
+    Ok(sum_dropped_since(&database, since)?)
+}
+
+fn sum_dropped_since(database: &Connection, since: Timestamp) -> rusqlite::Result<i64> {
+    database.query_row(SUM_DROPPED_SINCE, [since.millis()], |row| row.get(0))
 }
 
 /// `None` where no server has made the file yet.

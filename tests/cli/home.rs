@@ -169,6 +169,14 @@ impl Home {
         (made["id"].as_i64().unwrap(), made["key"].as_str().unwrap().to_owned())
     }
 
+    /// Mints an external key of the administrator that works from one network only.
+    #[track_caller]
+    pub fn mint_from(&self, scope: &str, network: &str) -> String {
+        let options = ["--style", "external", "--user", "admin", "--scopes", scope, "--allow-ip", network];
+        let made = self.ok(["--json", "key", "mint"].into_iter().chain(options)).json();
+        made["key"].as_str().unwrap().to_owned()
+    }
+
     pub fn serve(&self) -> Server {
         self.serve_with(&[])
     }

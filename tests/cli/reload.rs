@@ -20,23 +20,6 @@ fn serve(home: &Home, settings: &str) -> Server {
     home.serve()
 }
 
-fn key_from(home: &Home, network: &str) -> String {
-    let made = home.ok([
-        "--json",
-        "key",
-        "mint",
-        "--style",
-        "external",
-        "--user",
-        "admin",
-        "--scopes",
-        "write",
-        "--allow-ip",
-        network,
-    ]);
-    made.json()["key"].as_str().unwrap().to_owned()
-}
-
 #[test]
 fn a_wrong_file_changes_nothing_and_says_so_in_one_line() {
     let home = Home::new();
@@ -211,7 +194,7 @@ fn the_limits_take_effect_with_the_next_request() {
 fn proxies_and_their_header_are_believed_or_not_from_the_next_request_on_also_on_an_open_connection() {
     let home = Home::new();
     let server = serve(&home, "");
-    let key = key_from(&home, "192.0.2.1");
+    let key = home.mint_from("write", "192.0.2.1");
     let mut open = connect(server.address);
     let mut status = || {
         let head = format!(

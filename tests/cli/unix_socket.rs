@@ -126,20 +126,7 @@ fn an_address_that_cannot_be_had_leaves_no_socket_behind() {
 fn whoever_connects_is_a_trusted_proxy() {
     let home = Home::new();
     let _server = serve(&home);
-    let made = home.ok([
-        "--json",
-        "key",
-        "mint",
-        "--style",
-        "external",
-        "--user",
-        "admin",
-        "--scopes",
-        "read",
-        "--allow-ip",
-        "192.0.2.1",
-    ]);
-    let key = made.json()["key"].as_str().unwrap().to_owned();
+    let key = home.mint_from("read", "192.0.2.1");
     let status = |claim: Option<&str>| {
         let mut headers = vec![("X-API-Key", key.as_str())];
         headers.extend(claim.map(|ip| ("X-Forwarded-For", ip)));

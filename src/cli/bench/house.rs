@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -15,7 +14,7 @@ use tokio::sync::oneshot;
 use super::interrupted;
 use crate::actions;
 use crate::actions::subscribers::password;
-use crate::app::{App, Clock, LastUses};
+use crate::app::{App, Clock};
 use crate::cli::operator;
 use crate::cli::output::Failure;
 use crate::config::{Config, Listen};
@@ -25,10 +24,9 @@ use crate::domain::keys::{Grants, KeyDraft, Scope, Style};
 use crate::domain::services::ServiceId;
 use crate::domain::subscribers::{Draft, Login, NewSubscriber};
 use crate::http::{self, State};
-use crate::jobs::{Jobs, On};
-use crate::limits::KeyLimits;
-use crate::store::request_logs::RequestLogs;
-use crate::store::{self, WriteTx};
+use crate::jobs;
+use crate::running::Running;
+use crate::store::WriteTx;
 
 /// Subscribers made in one transaction.
 const CHUNK: usize = 500;
@@ -38,8 +36,7 @@ pub struct House {
     pub key: SecretString,
     quit: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    state: Data<State>,
-    jobs: Option<Jobs>,
+    running: Option<Running>,
 }
 
 impl House {
@@ -54,22 +51,16 @@ impl House {
         let app = App::open(config, Clock::default()).map_err(|error| sentences(&error))?;
         let key = mint(&app)?;
         fill(&app, subscribers, stop)?;
-        let logs = RequestLogs::open(&folder.join("panel-logs.db")).map_err(|error| sentences(&error))?;
-        let (app, logs, uses) = (Arc::new(app), Arc::new(logs), Arc::new(LastUses::default()));
-        let limits = Arc::new(KeyLimits::new(app.config().limits.per_key_per_minute));
-        let on =
-            On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
-        let jobs = Jobs::start(on).map_err(|error| sentences(&error))?;
-        let state = Data::new(State::new(app, logs, &uses, limits).map_err(|error| sentences(&error))?);
+        let running = Running::begin(app, true)?;
         let (quit, asked) = oneshot::channel();
         let (tell, told) = channel();
-        let served = state.clone();
+        let served = running.state.clone();
         let run = move || actix_web::rt::System::new().block_on(serve(served, &tell, asked));
         let thread = std::thread::Builder::new().name("bench-server".to_owned()).spawn(run);
         let thread = thread.map_err(|error| sentences(&error))?;
         let address = told.recv().unwrap_or_else(|_| Err(io::Error::other("the server ended at once")));
         let address = address.map_err(|error| sentences(&error))?;
-        Ok(Self { address, key, quit: Some(quit), thread: Some(thread), state, jobs: Some(jobs) })
+        Ok(Self { address, key, quit: Some(quit), thread: Some(thread), running: Some(running) })
     }
 }
 
@@ -79,8 +70,7 @@ impl Drop for House {
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
-        http::drain(&self.state);
-        self.jobs = None;
+        self.running.take().map(Running::end);
     }
 }
 
@@ -132,8 +122,7 @@ fn fill(app: &App, subscribers: u32, stop: &AtomicBool) -> Result<(), Failure> {
             chunk.iter().try_for_each(|new| actions::subscribers::create(tx, &operator(), new).map(|_| ()))
         })?;
     }
-    while app.db.read(store::needs_search)? && app.db.write_blocking(|tx| store::fill_search(tx, 500))? {}
-    Ok(())
+    Ok(jobs::fill_search(app)?)
 }
 
 fn subscriber(app: &App, number: u32) -> Result<NewSubscriber, AppError> {

@@ -11,6 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::domain::error::AppError;
+use crate::store::engine::copies::free_space;
 use crate::store::{OpenError, Synchronous};
 
 /// Distinct statements a connection keeps prepared.
@@ -131,17 +132,22 @@ impl OpenFile {
 /// larger one, which failed, had taken in the write-ahead log.
 pub fn check_room(path: &Path) -> Result<(), AppError> {
     let failed = |why: String| Err(AppError::Unavailable(why));
-    match rustix::fs::statvfs(folder_of(path)) {
-        Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) >= ROOM_BYTES => Ok(()),
-        Ok(disk) => failed(format!("the disk is full: {} bytes are left", disk.f_bavail.saturating_mul(disk.f_frsize))),
+    match free_space(&folder_of(path)) {
+        Ok(free) if free >= ROOM_BYTES => Ok(()),
+        Ok(free) => failed(format!("the disk is full: {free} bytes are left")),
         Err(error) => failed(format!("the disk cannot be looked at: {error}")),
     }
 }
 
 /// The write-ahead log of a database, which lies beside the file itself where the path is a link.
 pub fn wal_of(path: &Path) -> PathBuf {
-    let mut name = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).into_os_string();
-    name.push("-wal");
+    with_suffix(&fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), "-wal")
+}
+
+/// What the engine lays beside a database bears its name and more.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
     PathBuf::from(name)
 }
 
@@ -182,8 +188,7 @@ pub fn prepare_file(path: &Path) -> Result<(), OpenError> {
 /// Takes every right from others. SQLite gives its -wal and -shm files the mode of the database.
 pub fn keep_to_owner(path: &Path) -> Result<(), OpenError> {
     for suffix in ["", "-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
+        let name = with_suffix(path, suffix);
         let Ok(metadata) = fs::metadata(&name) else { continue };
         let mode = metadata.permissions().mode();
         if mode & 0o077 != 0 {

@@ -2,6 +2,7 @@
 
 pub mod carry;
 pub mod make;
+pub mod pace;
 pub mod rehearse;
 pub mod restore;
 pub mod seal;
@@ -12,15 +13,15 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::ErrorCode;
 use rustix::fs::{AtFlags, CWD, FlockOperation, RenameFlags, flock, renameat_with, statvfs};
 
+use self::pace::Pace;
+use crate::domain::backups::PART;
 use crate::domain::text;
 use crate::store::OpenError;
-use crate::store::engine::connection::folder_of;
+use crate::store::engine::connection::{folder_of, with_suffix};
 
 /// Room that is left to others.
 const MARGIN: u64 = 16 * 1024 * 1024;
@@ -73,7 +74,10 @@ impl CopyError {
 
     fn engine(path: &Path) -> impl Fn(rusqlite::Error) -> Self + use<> {
         let path = path.to_owned();
-        move |error| CopyError::Engine { path: path.clone(), cause: error.to_string() }
+        move |error| match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => CopyError::Stopped,
+            _ => CopyError::Engine { path: path.clone(), cause: error.to_string() },
+        }
     }
 
     fn damaged(path: &Path, what: impl Into<String>) -> Self {
@@ -139,105 +143,6 @@ impl fmt::Display for CopyError {
 }
 
 impl std::error::Error for CopyError {}
-
-/// Tells others to stop, and lets them wait for it.
-#[derive(Debug, Default)]
-pub struct Stop {
-    told: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Stop {
-    pub fn tell(&self) {
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_all();
-    }
-
-    fn is_told(&self) -> bool {
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for it as long as this.
-    pub fn is_told_within(&self, patience: Duration) -> bool {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(told, patience, |told| !*told);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-}
-
-/// How far a copy may be behind what it is allowed before that is forgotten.
-const CREDIT: Duration = Duration::from_secs(1);
-
-/// How soon the engine's longer checks give up after that.
-const INTERRUPT_WITHIN: Duration = Duration::from_millis(200);
-
-/// How fast a copy may go, so that requests keep their disk, and whether it should go on at all.
-#[derive(Debug)]
-pub struct Pace<'s> {
-    bytes_per_second: u64,
-    stop: Option<&'s Stop>,
-    began: Instant,
-    spent: u64,
-}
-
-impl<'s> Pace<'s> {
-    pub fn new(bytes_per_second: u64) -> Self {
-        Self { bytes_per_second: bytes_per_second.max(1), stop: None, began: Instant::now(), spent: 0 }
-    }
-
-    /// Ends with [`CopyError::Stopped`] once it is told to stop.
-    pub fn until(stop: &'s Stop, bytes_per_second: u64) -> Self {
-        Self { stop: Some(stop), ..Self::new(bytes_per_second) }
-    }
-
-    /// Runs what the engine does in one go, and cuts it short once it is told to stop.
-    fn interruptible<T>(
-        &self,
-        connection: &Connection,
-        work: impl FnOnce() -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<T> {
-        let Some(stop) = self.stop else { return work() };
-        let (handle, done) = (connection.get_interrupt_handle(), Stop::default());
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                // Again and again: between two statements there is nothing to interrupt.
-                while !done.is_told_within(INTERRUPT_WITHIN) {
-                    if stop.is_told() {
-                        handle.interrupt();
-                    }
-                }
-            });
-            let outcome = work();
-            done.tell();
-            outcome
-        })
-    }
-
-    /// Rests where it was quicker than it may be.
-    fn spend(&mut self, bytes: u64) -> Result<(), CopyError> {
-        self.spent = self.spent.saturating_add(bytes);
-        let micros = u128::from(self.spent).saturating_mul(1_000_000) / u128::from(self.bytes_per_second);
-        let due = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
-        let elapsed = self.began.elapsed();
-        // What was not used while the engine checked is not made up for by a burst.
-        if elapsed > due + CREDIT {
-            (self.began, self.spent) = (Instant::now(), 0);
-            return self.go_on(Duration::ZERO);
-        }
-        self.go_on(due.saturating_sub(elapsed))
-    }
-
-    fn go_on(&self, rest: Duration) -> Result<(), CopyError> {
-        match self.stop {
-            Some(stop) if stop.is_told_within(rest) => Err(CopyError::Stopped),
-            Some(_) => Ok(()),
-            None => {
-                Stop::default().is_told_within(rest);
-                Ok(())
-            }
-        }
-    }
-}
 
 /// What a backup says of itself, if not a byte of it has changed.
 pub fn seal_of(backup: &Path, pace: &mut Pace<'_>) -> Result<seal::Seal, CopyError> {
@@ -333,27 +238,29 @@ impl Part {
     fn path_beside(target: &Path) -> PathBuf {
         let mut name = OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
-        name.push(".part");
+        name.push(PART);
         target.with_file_name(name)
     }
 
     /// Whether nobody is at work on it any more.
     pub fn is_left(path: &Path) -> bool {
-        // A named pipe would be waited for.
-        fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
-            && File::open(path).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
+        lock_left(path).is_some()
     }
 
     /// Removes what an interrupted run left; what somebody is at work on stays.
     pub fn sweep(path: &Path) {
-        // A named pipe would be waited for.
-        if fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
-            && let Ok(file) = File::open(path)
-            && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
-        {
+        if let Some(_locked) = lock_left(path) {
             remove(path);
         }
     }
+}
+
+/// One that nobody is at work on, held until it is dropped.
+fn lock_left(path: &Path) -> Option<File> {
+    // A named pipe would be waited for.
+    let is_file = fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
+    let file = File::open(path).ok().filter(|_| is_file)?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok().then_some(file)
 }
 
 impl Drop for Part {
@@ -368,9 +275,7 @@ fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 
 fn remove(path: &Path) {
     for suffix in ["", "-wal", "-shm", "-journal"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
         // Most are never there.
-        drop(fs::remove_file(name));
+        drop(fs::remove_file(with_suffix(path, suffix)));
     }
 }

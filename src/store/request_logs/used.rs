@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::Row;
 
-use super::open_to_read;
+use super::{open_to_read, sum_dropped_since};
 use crate::domain::keys::KeyId;
 use crate::domain::request_logs::Alike;
 use crate::domain::routes::Route;
@@ -19,7 +19,6 @@ const FOUND_PATHS: &str = "
     SELECT DISTINCT path FROM api_key_logs
     WHERE key_id = ?1 AND at >= ?2 AND method = ?3 AND route = ?4 AND gate IS NULL AND status <> 404";
 const OLDEST: &str = "SELECT min(at) FROM api_key_logs";
-const SUM_DROPPED_SINCE: &str = "SELECT coalesce(sum(rows), 0) FROM dropped_logs WHERE hour >= ?1";
 
 /// How far the log can be trusted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,7 +33,7 @@ pub fn reach(path: &Path, since: Timestamp) -> Result<Reach, OpenError> {
     let Some(database) = open_to_read(path)? else { return Ok(Reach::default()) };
     let oldest: Option<i64> = database.query_row(OLDEST, [], |row| row.get(0))?;
     let hour = since.millis() - since.millis().rem_euclid(Timestamp::HOUR);
-    let dropped = database.query_row(SUM_DROPPED_SINCE, [hour], |row| row.get(0))?;
+    let dropped = sum_dropped_since(&database, Timestamp(hour))?;
     Ok(Reach { oldest: oldest.map(Timestamp), dropped })
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use panel::actions;
 use panel::app::{App, Clock};
-use panel::config::{Config, Synchronous};
 use panel::domain::addresses::AllowList;
 use panel::domain::error::AppError;
 use panel::domain::keys::{Grants, KeyDraft, KeyId, KeySettings, Style};
@@ -22,7 +21,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::world::{self, ADDRESSES};
-use super::{list_of, new_panel_id, new_secret};
+use super::{app_alone, list_of, new_panel_id, new_secret};
 use crate::support::instant_of;
 
 /// The configured requests a minute of a key without a limit of its own.
@@ -77,12 +76,7 @@ struct House {
 impl House {
     /// Two admins, a reseller with a user, and a user of nobody's.
     fn new() -> Self {
-        let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
-        let mut config = Config::default();
-        config.database.path = folder.path().join("panel.db");
-        config.database.synchronous = Synchronous::Normal;
-        let app = App::open(config, Clock::standing_at(instant_of("2026-03-20T12:00:00Z"))).unwrap();
-        let database = Connection::open(folder.path().join("panel.db")).unwrap();
+        let (app, database, folder) = app_alone(Clock::standing_at(instant_of("2026-03-20T12:00:00Z")));
         let house = Self { app, database, _folder: folder };
         for (name, role, creator) in [
             ("anna", Role::Admin, "admin"),

@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use panel::actions::keys::{Question, can, long_windows};
 use panel::app::{App, Clock};
 use panel::cli::carry_out;
-use panel::config::{Config, Synchronous};
 use panel::domain::addresses::MAX_ENTRIES;
 use panel::domain::keys::{KeyId, Style};
 use panel::domain::limits::{Count, start_of, windows};
@@ -18,6 +17,7 @@ use proptest::test_runner::{Config as Cases, TestCaseError, TestRunner};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::app_alone;
 use super::world::{self, ADDRESSES, Setup};
 use crate::support::instant_of;
 
@@ -32,13 +32,8 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
         let clock = Clock::standing_at(instant_of("2026-03-20T12:00:00Z"));
-        let mut config = Config::default();
-        config.database.path = folder.path().join("panel.db");
-        config.database.synchronous = Synchronous::Normal;
-        let app = App::open(config, clock.clone()).unwrap();
-        let database = Connection::open(folder.path().join("panel.db")).unwrap();
+        let (app, database, folder) = app_alone(clock.clone());
         world::write_packages(&database);
         Self { app, clock, database, next: Cell::new(1), _folder: folder }
     }

@@ -15,12 +15,16 @@ mod world;
 pub use world::cases;
 
 use panel::actions;
+use panel::app::{App, Clock};
+use panel::config::{Config, Synchronous};
 use panel::crypto::random;
 use panel::domain::encoding::hex;
 use panel::domain::keys::{BillingScope, Grants, KeyDraft, KeyId, Level, NewSecret, Permission, Scope, Style};
 use panel::domain::policy::operator;
 use panel::store::WriteTx;
+use rusqlite::Connection;
 use secrecy::ExposeSecret;
+use tempfile::TempDir;
 
 use crate::support::{Request, SUBSCRIBERS, TestApp};
 
@@ -135,4 +139,15 @@ pub fn rotate(app: &TestApp, old: &Minted, grace_millis: i64) -> Minted {
 pub fn revoke(app: &TestApp, key: &Minted) {
     let (id, now) = (KeyId(key.id), app.now());
     assert!(app.write(move |tx| actions::keys::revoke(tx, &operator("test"), id, now)).unwrap());
+}
+
+/// An application without a server at a fixed time, and a look into its database. The folder must outlive both.
+fn app_alone(clock: Clock) -> (App, Connection, TempDir) {
+    let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
+    let mut config = Config::default();
+    config.database.path = folder.path().join("panel.db");
+    config.database.synchronous = Synchronous::Normal;
+    let app = App::open(config, clock).unwrap();
+    let database = Connection::open(folder.path().join("panel.db")).unwrap();
+    (app, database, folder)
 }

@@ -6,7 +6,6 @@ use std::cell::Cell;
 use panel::actions::keys::{facts, follow};
 use panel::app::{App, Clock};
 use panel::cli::carry_out;
-use panel::config::{Config, Synchronous};
 use panel::domain::error::AppError;
 use panel::domain::keys::{Grants, KeyId, Style};
 use panel::domain::policy::suggest::{Evidence, Seen, Suggestion, suggest};
@@ -19,6 +18,7 @@ use proptest::test_runner::{Config as Cases, TestRunner};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::app_alone;
 use super::world::{self, ADDRESSES, Owner, Setup};
 use crate::support::instant_of;
 
@@ -31,12 +31,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
-        let mut config = Config::default();
-        config.database.path = folder.path().join("panel.db");
-        config.database.synchronous = Synchronous::Normal;
-        let app = App::open(config, Clock::standing_at(instant_of("2026-03-20T12:00:00Z"))).unwrap();
-        let database = Connection::open(folder.path().join("panel.db")).unwrap();
+        let (app, database, folder) = app_alone(Clock::standing_at(instant_of("2026-03-20T12:00:00Z")));
         world::write_packages(&database);
         Self { app, database, next: Cell::new(1), _folder: folder }
     }

@@ -18,14 +18,11 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use actix_web::web::Data;
-use panel::app::{App, Clock, LastUses};
+use panel::app::{App, Clock};
 use panel::config::{Config, Listen, Synchronous};
 use panel::domain::time::Timestamp;
-use panel::http::{self, State};
-use panel::jobs::{Jobs, On};
-use panel::limits::KeyLimits;
-use panel::store::{self, request_logs::RequestLogs};
+use panel::http;
+use panel::running::Running;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -313,17 +310,9 @@ impl Drop for TestApp {
 
 /// What `panel serve` does between its first line and its last.
 fn serve(config: Config, clock: Clock, with_jobs: bool, ready: &Sender<Started>, stopped: oneshot::Receiver<()>) {
-    let logs_path = store::logs_path(&config.database.path);
-    let app = Arc::new(App::open(config, clock).unwrap());
-    let logs = Arc::new(RequestLogs::open(&logs_path).unwrap());
-    let uses = Arc::new(LastUses::default());
-    let limits = Arc::new(KeyLimits::new(app.config().limits.per_key_per_minute));
-    limits.restore(app.db.read(store::key_usage::list).unwrap());
-    let on =
-        On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
-    let jobs = with_jobs.then(|| Jobs::start(on).unwrap());
-    let panel = Arc::clone(&app);
-    let state = Data::new(State::new(app, logs, &uses, limits).unwrap());
+    let running = Running::begin(App::open(config, clock).unwrap(), with_jobs).unwrap();
+    let state = running.state.clone();
+    let panel = Arc::clone(&state.app);
     actix_web::rt::System::new().block_on(async {
         let serving = http::start(state.clone(), None).unwrap();
         let (handle, metrics) = (serving.handle(), serving.metrics);
@@ -337,6 +326,6 @@ fn serve(config: Config, clock: Clock, with_jobs: bool, ready: &Sender<Started>,
         drop(ready.send(Started { address, metrics, panel }));
         serving.run().await.unwrap();
     });
-    http::drain(&state);
-    drop(jobs);
+    drop(state);
+    running.end();
 }

@@ -7,29 +7,12 @@ use super::made::{self, Made};
 use crate::home::{Home, SUBSCRIBERS};
 use crate::raw_http;
 
-fn key_from(home: &Home, network: &str) -> String {
-    let made = home.ok([
-        "--json",
-        "key",
-        "mint",
-        "--style",
-        "external",
-        "--user",
-        "admin",
-        "--scopes",
-        "read",
-        "--allow-ip",
-        network,
-    ]);
-    made.json()["key"].as_str().unwrap().to_owned()
-}
-
 #[test]
 fn a_key_bound_to_another_address_is_refused_whatever_the_client_says_of_itself() {
     let (home, made) = (Home::new(), Made::new());
     let server = made::serve(&home, &made, &[]);
     let client = Client::knowing(&made);
-    let elsewhere = key_from(&home, "192.0.2.1");
+    let elsewhere = home.mint_from("read", "192.0.2.1");
     for claim in [None, Some("x-forwarded-for"), Some("forwarded")] {
         let mut headers = vec![("X-API-Key", elsewhere.as_str())];
         headers.extend(claim.map(|name| (name, if name == "forwarded" { "for=192.0.2.1" } else { "192.0.2.1" })));
@@ -42,7 +25,7 @@ fn a_key_bound_to_another_address_is_refused_whatever_the_client_says_of_itself(
 fn a_key_bound_to_the_client_s_address_is_accepted() {
     let (home, made) = (Home::new(), Made::new());
     let server = made::serve(&home, &made, &[]);
-    let here = key_from(&home, "127.0.0.1");
+    let here = home.mint_from("read", "127.0.0.1");
     let answer = Client::knowing(&made).send(server.address, "GET", SUBSCRIBERS, &[("X-API-Key", &here)], "");
     assert_eq!(answer.status, 200, "{answer:?}");
 }
@@ -51,7 +34,7 @@ fn a_key_bound_to_the_client_s_address_is_accepted() {
 fn a_trusted_proxy_over_tls_is_believed() {
     let (home, made) = (Home::new(), Made::new());
     let server = made::serve(&home, &made, &[("PANEL_SERVER__TRUSTED_PROXIES", "127.0.0.1")]);
-    let elsewhere = key_from(&home, "192.0.2.1");
+    let elsewhere = home.mint_from("read", "192.0.2.1");
     let answer = |claim: &str| {
         let headers = [("X-API-Key", elsewhere.as_str()), ("X-Forwarded-For", claim)];
         Client::knowing(&made).send(server.address, "GET", SUBSCRIBERS, &headers, "").status

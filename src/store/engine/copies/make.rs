@@ -3,19 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, ErrorCode};
 
+use super::pace::{Flushing, Pace};
 use super::seal::{self, Seal};
-use super::{CopyError, Pace, Part, need_room, publish};
+use super::{CopyError, Part, need_room, publish};
 use crate::domain::time::Timestamp;
 use crate::store::engine::connection::{self, folder_of};
 
 /// Pages copied between two looks at the pace.
 const STEP: i32 = 64;
-
-/// So that the disk is never handed more at once than it writes in a moment: a long flush would hold up every commit.
-pub const FLUSH_EVERY: u64 = 4 * 1024 * 1024;
 
 /// A backup that is on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +58,7 @@ fn copy(source: &Path, part: &Part, pace: &mut Pace<'_>) -> Result<u64, CopyErro
     }
     let backup = Backup::new(&from, &mut to).map_err(&of_part)?;
     let step = page.saturating_mul(u64::from(STEP.unsigned_abs()));
-    let mut unflushed = 0;
+    let mut flushing = Flushing::new(&part.file);
     loop {
         let outcome = backup.step(STEP).map_err(&of_part)?;
         if outcome == StepResult::Done {
@@ -69,21 +67,14 @@ fn copy(source: &Path, part: &Part, pace: &mut Pace<'_>) -> Result<u64, CopyErro
         if outcome != StepResult::More {
             return Err(CopyError::Engine { path: source.to_owned(), cause: "it is locked".to_owned() });
         }
-        unflushed += step;
-        if unflushed >= FLUSH_EVERY {
-            part.file.sync_data().map_err(CopyError::file(part.path(), "written"))?;
-            unflushed = 0;
-        }
+        flushing.wrote(step).map_err(CopyError::file(part.path(), "written"))?;
         pace.spend(step)?;
     }
 }
 
 /// Makes the copy readable where nothing may be written beside it, and counts its rows.
 fn settle(path: &Path, pace: &Pace<'_>) -> Result<(Vec<(String, i64)>, i64), CopyError> {
-    let of_part = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(ErrorCode::OperationInterrupted) => CopyError::Stopped,
-        _ => CopyError::engine(path)(error),
-    };
+    let of_part = CopyError::engine(path);
     let copy = Connection::open(path).map_err(&of_part)?;
     copy.busy_timeout(Duration::ZERO).map_err(&of_part)?;
     copy.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(&of_part)?;

@@ -1,14 +1,13 @@
 //! Restoring a backup to a scratch place, and looking at it as the panel would.
 
-use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
-use super::make::{FLUSH_EVERY, count_rows};
+use super::make::count_rows;
+use super::pace::{Flushing, Pace};
 use super::seal::{self, Seal};
-use super::{CopyError, Pace, Part, need_room};
+use super::{CopyError, Part, need_room};
 use crate::store::engine::connection::{self, folder_of};
 use crate::store::engine::migrate::{self, File};
 use crate::store::{OpenError, Synchronous};
@@ -32,7 +31,7 @@ pub fn rehearse(backup: &Path, place: &Path, pace: &mut Pace<'_>) -> Result<Rehe
     }
     let scratch = Part::beside(place)?;
     need_room(&folder_of(place), length, true)?;
-    let (seal, sha256) = seal::open(backup, &mut Flushed::new(&scratch.file), pace)?;
+    let (seal, sha256) = seal::open(backup, &mut Flushing::new(&scratch.file), pace)?;
     scratch.file.sync_all().map_err(CopyError::file(scratch.path(), "written"))?;
     if seal.schema > File::Main.version() {
         return Err(OpenError::NewerSchema { found: seal.schema, known: File::Main.version() }.into());
@@ -41,37 +40,8 @@ pub fn rehearse(backup: &Path, place: &Path, pace: &mut Pace<'_>) -> Result<Rehe
     Ok(Rehearsed { seal, sha256, key_check, scratch })
 }
 
-/// Hands the disk what it is given bit by bit: a long flush at the end would hold up every commit.
-struct Flushed<'f> {
-    file: &'f fs::File,
-    unflushed: u64,
-}
-
-impl<'f> Flushed<'f> {
-    fn new(file: &'f fs::File) -> Self {
-        Self { file, unflushed: 0 }
-    }
-}
-
-impl Write for Flushed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.unflushed += written as u64;
-        if self.unflushed >= FLUSH_EVERY {
-            self.file.sync_data()?;
-            self.unflushed = 0;
-        }
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
 fn examine(backup: &Path, scratch: &Path, seal: &Seal, pace: &Pace<'_>) -> Result<Option<Vec<u8>>, CopyError> {
     let engine = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(ErrorCode::OperationInterrupted) => CopyError::Stopped,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => CopyError::damaged(backup, error.to_string()),
         _ => CopyError::engine(backup)(error),
     };

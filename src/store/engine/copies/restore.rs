@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{CopyError, Part, sync_folder};
+use crate::domain::backups::replaced_prefix;
 use crate::domain::time::Timestamp;
-use crate::store::engine::connection::wal_of;
+use crate::store::engine::connection::{wal_of, with_suffix};
 use crate::store::engine::migrate;
+use crate::store::stem_of;
 
 /// What is in the place of a database that is to be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,18 +100,12 @@ fn keep(path: &Path, now: Timestamp) -> Result<Option<PathBuf>, CopyError> {
     Ok(is_kept.then_some(kept))
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
 /// One that nothing has, nor anything that belongs to it.
 fn free_name(path: &Path, now: Timestamp) -> Result<PathBuf, CopyError> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let prefix = replaced_prefix(&stem_of(path));
     let named = |turn: u32| {
         let turn = if turn == 0 { String::new() } else { format!("-{turn}") };
-        path.with_file_name(format!("{stem}-replaced-{}{turn}.db", now.compact()))
+        path.with_file_name(format!("{prefix}{}{turn}.db", now.compact()))
     };
     let is_free = |name: &PathBuf| {
         ["", "-wal", "-journal"].iter().all(|suffix| with_suffix(name, suffix).symlink_metadata().is_err())

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{CopyError, Pace};
+use super::CopyError;
+use super::pace::Pace;
 use crate::domain::encoding::hex;
 use crate::domain::time::Timestamp;
 
