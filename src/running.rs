@@ -56,7 +56,7 @@ impl Running {
         let on =
             On { app: Arc::clone(&app), logs: Arc::clone(&logs), uses: Arc::clone(&uses), limits: Arc::clone(&limits) };
         let jobs = if with_jobs { Some(Jobs::start(on)?) } else { None };
-        let state = Data::new(State::new(app, logs, &uses, limits)?);
+        let state = Data::new(State::new(app, logs, uses, limits)?);
         Ok(Self { state, jobs })
     }
 

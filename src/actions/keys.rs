@@ -71,7 +71,7 @@ pub fn verify(tx: &ReadTx<'_>, credential: &Credential<'_>) -> Result<Caller, Ap
             let found = store::keys::find_facts(tx, &keys::hash_of(presented))?;
             // The secret of a billing pair opens nothing when it stands alone.
             let whole = found.filter(|key| key.grants.style() != Style::Billing);
-            Ok(whole.map_or(Caller::Unknown, |key| Caller::Key(Arc::new(key))))
+            Ok(whole.map_or(Caller::Unknown, Caller::Key))
         }
         Credential::Pair { key, secret } => verify_pair(tx, key, secret),
     }

@@ -1,4 +1,4 @@
-//! Random bytes from the operating system.
+//! Randomness: from the operating system, but for what is no secret.
 
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -14,7 +14,7 @@ const READABLE: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
 const READABLE_SYMBOLS: usize = 20;
 const READABLE_GROUP: usize = 5;
 
-/// `N` bytes straight from the operating system; there is no generator of ours whose state could leak or be forked.
+/// `N` bytes straight from the operating system: secrets come from no generator of ours whose state could leak or be forked.
 /// Fails with `Internal` when the operating system gives none (a sandbox that forbids the call).
 pub fn bytes<const N: usize>() -> Result<[u8; N], AppError> {
     let mut bytes = [0; N];
@@ -22,6 +22,11 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], AppError> {
         .try_fill_bytes(&mut bytes)
         .map_err(|error| AppError::Internal(format!("the operating system gave no random bytes: {error}")))?;
     Ok(bytes)
+}
+
+/// What a request is called that came without a name: unlikely to be another's, and no secret.
+pub fn request_id() -> String {
+    hex(&rand::random::<u64>().to_be_bytes())
 }
 
 /// What a row with sealed columns is bound to, see [`crate::crypto::Sealer`].

@@ -11,6 +11,7 @@ pub mod suggest;
 mod tests;
 pub mod verdict;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -321,7 +322,7 @@ pub fn evaluate(asked: &Asked<'_>, origin: Arc<Origin>) -> Result<Permit, Denial
 }
 
 /// What a route would accept, for `X-Accepted-Permissions`.
-pub fn accepted(route: &Route) -> String {
+pub fn accepted(route: &Route) -> Cow<'static, str> {
     gates::accepted(route)
 }
 

@@ -1,6 +1,7 @@
 //! One row for each request that presented a key that exists.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,6 +9,25 @@ use serde_json::Value;
 
 use super::keys::KeyId;
 use super::time::Timestamp;
+
+/// A request as it is handed over to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewLog<'a> {
+    pub at: Timestamp,
+    /// The key that was shown and the generation of its secret. `None`: a credential that opens nothing, which is counted
+    /// and not kept (contract: keys.md).
+    pub key: Option<(KeyId, i64)>,
+    pub method: &'a str,
+    /// The path template.
+    pub route: &'static str,
+    pub path: &'a str,
+    pub status: u16,
+    /// The gate that refused, if one did.
+    pub gate: Option<&'static str>,
+    pub ip: Option<IpAddr>,
+    pub latency_us: i64,
+    pub request_id: &'a str,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestLog {

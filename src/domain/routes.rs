@@ -3,6 +3,7 @@
 
 mod table;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -206,7 +207,7 @@ pub fn find(method: Option<Method>, path: &str) -> Found {
     let mut params = Vec::with_capacity(slot.names.len());
     for name in &slot.names {
         match matched.params.get(name).and_then(decode) {
-            Some(value) => params.push((*name, value)),
+            Some(value) => params.push((*name, value.into_owned())),
             None => return Found::Nothing,
         }
     }
@@ -235,15 +236,15 @@ fn is_bad_segment(segment: &str) -> bool {
         return true;
     }
     match decode(segment) {
-        Some(text) => text == "." || text == ".." || text.contains('/') || text.contains('\0'),
+        Some(text) => matches!(&*text, "." | "..") || text.bytes().any(|byte| matches!(byte, b'/' | b'\0')),
         None => true,
     }
 }
 
 /// Percent-decodes one segment; `None` where it is not valid or not UTF-8.
-fn decode(segment: &str) -> Option<String> {
+fn decode(segment: &str) -> Option<Cow<'_, str>> {
     if !segment.contains('%') {
-        return Some(segment.to_owned());
+        return Some(segment.into());
     }
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes().iter();
@@ -256,7 +257,7 @@ fn decode(segment: &str) -> Option<String> {
             bytes.push(byte);
         }
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
 impl fmt::Display for Route {

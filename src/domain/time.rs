@@ -126,12 +126,12 @@ impl Date {
 
     /// `YYYY-MM-DD`.
     pub fn iso(self) -> String {
-        self.0.format("%Y-%m-%d").to_string()
+        self.0.to_string()
     }
 
     /// `<date>T00:00:00Z`, how the external surface renders a date in every zone.
     pub fn midnight_z(self) -> String {
-        format!("{}T00:00:00Z", self.iso())
+        format!("{}T00:00:00Z", self.0)
     }
 
     pub fn plus_days(self, days: u32) -> Option<Self> {

@@ -1,6 +1,5 @@
-//! What is written about a request once its answer has left: the log row, the last use, the line of a failure.
+//! What is said of a request that failed, once its answer has left: the line in the server's log.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SendError, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
@@ -10,17 +9,11 @@ use actix_web::http::StatusCode;
 
 use super::report::{Reports, Told};
 use super::visit::Visit;
-use crate::app::LastUses;
 use crate::domain::keys::KeyId;
 use crate::domain::policy::Caller;
-use crate::domain::request_logs::RequestLog;
 use crate::domain::routes::Route;
-use crate::store::request_logs::RequestLogs;
 
-/// Longer than any request; a clock that jumps must not write nonsense.
-const LONGEST: Duration = Duration::from_secs(86_400);
-
-/// Requests whose aftermath may wait. Beyond it rows are dropped and counted.
+/// Failures that may wait to be told.
 const QUEUE: usize = 65_536;
 
 #[derive(Debug)]
@@ -36,76 +29,33 @@ pub struct Aftermath {
     /// The session that it opened.
     pub session: Option<i64>,
     pub status: StatusCode,
-    /// The gate that refused.
-    pub gate: Option<&'static str>,
-    /// `None`: it succeeded.
-    pub failed: Option<Told>,
+    pub failed: Told,
     pub latency: Duration,
 }
 
-/// A key that was shown.
+/// A key that was shown, with its own secret or without.
 #[derive(Debug)]
 pub struct Shown {
     pub id: KeyId,
     pub display: String,
-    pub generation: i64,
-    /// With its own secret.
-    pub is_genuine: bool,
 }
 
 impl Shown {
     pub fn by(caller: &Caller) -> Option<Self> {
-        let key = caller.key()?;
-        let is_genuine = matches!(caller, Caller::Key(_));
-        Some(Self { id: key.id, display: key.display.clone(), generation: key.generation.number, is_genuine })
-    }
-}
-
-impl Aftermath {
-    /// Requests with an unknown key are counted, not stored (contract: keys.md).
-    fn record(&self, logs: &RequestLogs, uses: &LastUses) {
-        if !self.is_known {
-            return;
-        }
-        let Some(key) = &self.key else { return logs.push_nothing() };
-        let (visit, ip) = (&self.visit, self.visit.origin.ip);
-        if key.is_genuine {
-            uses.note(key.id, visit.now, ip);
-        }
-        logs.push(RequestLog {
-            at: visit.now,
-            key_id: key.id,
-            generation: key.generation,
-            method: visit.method_name.clone(),
-            route: Cow::Borrowed(self.route.path),
-            path: visit.logged_path(),
-            status: self.status.as_u16(),
-            gate: self.gate.map(Cow::Borrowed),
-            ip: ip.map(|ip| ip.to_string()),
-            latency_us: i64::try_from(self.latency.min(LONGEST).as_micros()).unwrap_or(i64::MAX),
-            request_id: visit.request_id().to_owned(),
-        });
-    }
-
-    fn tell(&self, reports: &Reports) {
-        if let Some(failed) = &self.failed {
-            reports.tell(self, failed);
-        }
+        caller.key().map(|key| Self { id: key.id, display: key.display.clone() })
     }
 }
 
 enum Work {
-    Record(Box<Aftermath>),
+    Say(Box<Aftermath>),
     /// All before it is done.
     Tell(Sender<()>),
 }
 
-/// The thread that writes it. For whoever waits for an answer, a key that exists and one that does not are the same
-/// message in the same queue. Dropping it writes what waits.
+/// The thread that says it: whoever reads the log slowly must not hold up the answers.
 pub struct Aftermaths {
     queue: Option<SyncSender<Work>>,
     thread: Option<JoinHandle<()>>,
-    logs: Arc<RequestLogs>,
     reports: Arc<Reports>,
 }
 
@@ -116,18 +66,14 @@ impl std::fmt::Debug for Aftermaths {
 }
 
 impl Aftermaths {
-    pub fn start(logs: Arc<RequestLogs>, uses: Arc<LastUses>) -> std::io::Result<Self> {
+    pub fn start() -> std::io::Result<Self> {
         let (queue, waiting) = sync_channel::<Work>(QUEUE);
         let reports = Arc::new(Reports::default());
-        let of_thread = (Arc::clone(&logs), Arc::clone(&reports));
+        let of_thread = Arc::clone(&reports);
         let run = move || {
-            let (logs, reports) = of_thread;
             for work in waiting {
                 match work {
-                    Work::Record(aftermath) => {
-                        aftermath.tell(&reports);
-                        aftermath.record(&logs, &uses);
-                    }
+                    Work::Say(aftermath) => of_thread.tell(&aftermath),
                     // Whoever waited may have lost patience.
                     Work::Tell(waiter) => {
                         let _: Result<(), SendError<()>> = waiter.send(());
@@ -136,19 +82,16 @@ impl Aftermaths {
             }
         };
         let thread = std::thread::Builder::new().name("aftermath".to_owned()).spawn(run)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), logs, reports })
+        Ok(Self { queue: Some(queue), thread: Some(thread), reports })
     }
 
-    /// Where there is no room the line is told at once, and the row is lost and counted.
+    /// Where there is no room it is said at once.
     pub fn hand_over(&self, aftermath: Aftermath) {
         let Some(queue) = &self.queue else { return };
-        if let Err(TrySendError::Full(Work::Record(lost)) | TrySendError::Disconnected(Work::Record(lost))) =
-            queue.try_send(Work::Record(Box::new(aftermath)))
+        if let Err(TrySendError::Full(Work::Say(lost)) | TrySendError::Disconnected(Work::Say(lost))) =
+            queue.try_send(Work::Say(Box::new(aftermath)))
         {
-            lost.tell(&self.reports);
-            if lost.key.is_some() {
-                self.logs.count_dropped();
-            }
+            self.reports.tell(&lost);
         }
     }
 
@@ -156,10 +99,8 @@ impl Aftermaths {
     pub fn end_minute(&self) {
         self.reports.end_minute();
     }
-}
 
-impl Aftermaths {
-    /// Waits until what was handed over so far is written down, for a while.
+    /// Waits until what was handed over so far is said, for a while.
     pub fn flush(&self, patience: Duration) {
         let (tell, told) = channel();
         if let Some(queue) = &self.queue

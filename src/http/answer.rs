@@ -40,9 +40,11 @@ impl Reply {
     }
 
     pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, AppError> {
-        let body =
-            serde_json::to_vec(body).map_err(|e| AppError::Internal(format!("an answer cannot be rendered: {e}")))?;
-        Ok(Self::new(status, JSON, body))
+        // Most answers find room in it.
+        let mut bytes = Vec::with_capacity(1024);
+        serde_json::to_writer(&mut bytes, body)
+            .map_err(|e| AppError::Internal(format!("an answer cannot be rendered: {e}")))?;
+        Ok(Self::new(status, JSON, bytes))
     }
 
     /// The answer that was kept for an earlier request with the same `Idempotency-Key`.

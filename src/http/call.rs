@@ -1,8 +1,11 @@
 //! A request that passed the gates, as a handler sees it.
 
+use std::cell::Cell;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use actix_web::http::Uri;
 use actix_web::web::{self, Bytes, Data};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
@@ -20,7 +23,7 @@ use crate::domain::routes::{Method, Need, Params, Route};
 use crate::domain::time::{Date, Timestamp};
 use crate::panics;
 use crate::store::idempotency::{self, Kept, Place};
-use crate::store::{ReadTx, WriteTx};
+use crate::store::{ReadTx, Snapshot, WriteTx};
 
 pub type Handler = fn(Call) -> LocalBoxFuture<'static, Answer>;
 
@@ -44,6 +47,8 @@ pub async fn block<T: Send + 'static>(
 #[derive(Clone)]
 pub struct Call {
     pub state: Data<State>,
+    /// The snapshot in which the caller was found, for the first read of a handler that has not waited for anything.
+    pub snapshot: Rc<Cell<Option<Snapshot>>>,
     pub route: &'static Route,
     pub permit: Arc<Permit>,
     pub params: Params,
@@ -52,7 +57,7 @@ pub struct Call {
     pub content: Content,
     pub body: Bytes,
     /// Path and query as they came.
-    pub target: String,
+    pub uri: Uri,
     /// The caller's `Idempotency-Key`.
     pub idempotency_key: Option<String>,
     pub now: Timestamp,
@@ -83,7 +88,10 @@ impl Call {
     }
 
     pub fn read<T>(&self, work: impl FnOnce(&ReadTx<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
-        self.state.app.db.read(work)
+        match self.snapshot.take() {
+            Some(snapshot) => snapshot.read(work),
+            None => self.state.app.db.read(work),
+        }
     }
 
     /// For reads that may take long: off the threads that answer.
@@ -133,7 +141,7 @@ impl Call {
         Some(Place {
             caller: self.permit.idempotency_caller()?,
             method: self.route.method.as_str(),
-            target: self.target.clone(),
+            target: self.uri.path_and_query().map_or_else(String::new, ToString::to_string),
             header: self.idempotency_key.clone()?,
         })
     }

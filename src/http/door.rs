@@ -1,24 +1,24 @@
 //! The door: find the route, recognise the credential, run the gates, then read the body and call the handler.
 //! Every answer leaves through `finish`, so each has its request id, its log row and its surface's face.
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::body::{self as answer_body, BodySize, BoxBody, MessageBody};
-use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Bytes, Data, Payload};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse};
 use secrecy::ExposeSecret;
-use serde_json::{Map, Value};
 
-use super::aftermath::{Aftermath, Shown};
-use super::answer::{self, Answer, Edge, Failure, Refused, Reply};
+use super::answer::{self, Answer, Edge, Failure, Reply};
 use super::body;
 use super::call::Call;
+use super::finish::{Answered, finish};
 use super::query::Query;
-use super::report::Told;
 use super::state::State;
 use super::visit::{Agent, Visit};
 use super::{admin, billing, external, panel};
@@ -27,29 +27,18 @@ use crate::domain::error::{AppError, Invalid, Noun};
 use crate::domain::policy::{self, Asked, Caller, Denial, Gate, Permit, Window};
 use crate::domain::routes::{self, Entry, Found, Method, Need, Params, Route, Surface};
 use crate::domain::sessions::Audience;
-use crate::metrics::{Metrics, Seen};
 use crate::panics;
+use crate::store::Snapshot;
 
 /// What somebody without a credential may make us keep in memory: a login or a form.
 const STRANGERS_BODY_BYTES: usize = 8 * 1024;
-
-/// What is known of a request when it is answered.
-struct Answered {
-    outcome: Answer,
-    route: &'static Route,
-    caller: Caller,
-    windows: Vec<Window>,
-}
 
 /// The one handler behind every path.
 pub async fn serve(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
     let visit = Visit::of(&request, &state);
     let mut payload = Some(payload);
     let answered = answer(&visit, &request, &mut payload, &state).await;
-    let (mut response, aftermath) = finish(visit, answered, &state.metrics);
-    if let Some(aftermath) = aftermath {
-        state.aftermaths.hand_over(aftermath);
-    }
+    let mut response = finish(visit, answered, &state);
     if request.method() == actix_web::http::Method::HEAD {
         // Not left to the server: it takes the method from whatever request it has read last.
         response = response.set_body(answer_body::None::new()).map_into_boxed_body();
@@ -85,10 +74,10 @@ impl MessageBody for Holding {
 }
 
 async fn answer(visit: &Visit, request: &HttpRequest, payload: &mut Option<Payload>, state: &Data<State>) -> Answered {
-    let found = routes::find(visit.method, &visit.path);
+    let found = routes::find(visit.method, visit.path());
     let route = match &found {
         Found::Route(route, _) => route,
-        Found::WrongMethod(_) | Found::Nothing => routes::stand_in(visit.method, &visit.path),
+        Found::WrongMethod(_) | Found::Nothing => routes::stand_in(visit.method, visit.path()),
     };
     let mut answered =
         Answered { outcome: Ok(Reply::nothing()), route, caller: Caller::Anonymous, windows: Vec::new() };
@@ -96,8 +85,12 @@ async fn answer(visit: &Visit, request: &HttpRequest, payload: &mut Option<Paylo
         answered.outcome = counted(visit, state, options(&found));
         return answered;
     }
-    match recognise(visit, request, state, route).await {
-        Ok(caller) => answered.caller = caller,
+    let snapshot = match recognise(visit, request, state, route).await {
+        Ok((caller, snapshot)) => {
+            answered.caller = caller;
+            // A body may be long in coming, and a change judges its caller anew.
+            snapshot.filter(|_| route.method == Method::Get)
+        }
         // A request that is not one counts against its address; that the database fails is not its fault.
         Err(failure @ Failure::Edge(_)) if route.entry == Entry::Closed => {
             answered.outcome = counted(visit, state, Err(failure));
@@ -107,7 +100,7 @@ async fn answer(visit: &Visit, request: &HttpRequest, payload: &mut Option<Paylo
             answered.outcome = Err(failure);
             return answered;
         }
-    }
+    };
     // Whoever shows a credential is judged before it learns that a path does not exist; a stranger learns just that.
     let stranger = answered.caller == Caller::Anonymous && route.action == "unknown";
     let (windows, verdict) = match judge(visit, state, route, &answered.caller) {
@@ -122,10 +115,12 @@ async fn answer(visit: &Visit, request: &HttpRequest, payload: &mut Option<Paylo
     answered.windows = windows;
     answered.outcome = match (found, verdict) {
         (Found::Route(route, params), Some(permit)) => {
-            carry_out(visit, request, payload, state, route, params, permit).await
+            carry_out(visit, request, payload, state, (route, params, permit, snapshot)).await
         }
         (Found::WrongMethod(allow), _) => Err(Edge::MethodNotAllowed(allow).into()),
-        _ if route.action == "later" && routes::is_well_formed(visit.path.strip_suffix('/').unwrap_or(&visit.path)) => {
+        _ if route.action == "later"
+            && routes::is_well_formed(visit.path().strip_suffix('/').unwrap_or(visit.path())) =>
+        {
             Err(Edge::NotImplemented.into())
         }
         _ => Err(AppError::NotFound(Noun::Route).into()),
@@ -148,10 +143,16 @@ fn options(found: &Found) -> Answer {
 }
 
 /// Finds out whose credential it is. Health asks for the database first, and answers as to a stranger where that cannot
-/// be used: what it then says is the same for everybody.
-async fn recognise(visit: &Visit, request: &HttpRequest, state: &State, route: &Route) -> Result<Caller, Failure> {
+/// be used: what it then says is the same for everybody. Comes with the snapshot in which the caller was found: what is
+/// read for it is of the same moment.
+async fn recognise(
+    visit: &Visit,
+    request: &HttpRequest,
+    state: &State,
+    route: &Route,
+) -> Result<(Caller, Option<Snapshot>), Failure> {
     if route.need == Need::Nobody {
-        return Ok(Caller::Anonymous);
+        return Ok((Caller::Anonymous, None));
     }
     let credential = match visit.surface {
         Surface::External => external::auth::credential(request.headers())?,
@@ -161,22 +162,31 @@ async fn recognise(visit: &Visit, request: &HttpRequest, state: &State, route: &
         Surface::Admin => admin::auth::credential(request.headers())?,
     };
     if route.entry == Entry::OpenUnmetered && (credential == Credential::Absent || !state.health.is_good().await) {
-        return Ok(Caller::Anonymous);
+        return Ok((Caller::Anonymous, None));
     }
     if let Credential::Session(token, audience) = credential {
         return Ok(recognise_session(visit, state, token, audience)?);
     }
-    Ok(state.app.db.read(|tx| actions::keys::verify(tx, &credential))?)
+    let snapshot = state.app.db.snapshot()?;
+    let caller = snapshot.read(|tx| actions::keys::verify(tx, &credential))?;
+    Ok((caller, Some(snapshot)))
 }
 
 /// The signature decides whether the database is asked.
-fn recognise_session(visit: &Visit, state: &State, token: &[u8], audience: Audience) -> Result<Caller, AppError> {
-    let Some(opened) = state.app.signer.open(token, audience) else { return Ok(Caller::NoSession) };
+fn recognise_session(
+    visit: &Visit,
+    state: &State,
+    token: &[u8],
+    audience: Audience,
+) -> Result<(Caller, Option<Snapshot>), AppError> {
+    let Some(opened) = state.app.signer.open(token, audience) else { return Ok((Caller::NoSession, None)) };
     if opened.expires_at <= visit.now {
-        return Ok(Caller::ExpiredSession);
+        return Ok((Caller::ExpiredSession, None));
     }
     let id = opened.session_id.expose_secret().as_bytes();
-    state.app.db.read(|tx| actions::sessions::verify(tx, id, audience, visit.now))
+    let snapshot = state.app.db.snapshot()?;
+    let caller = snapshot.read(|tx| actions::sessions::verify(tx, id, audience, visit.now))?;
+    Ok((caller, Some(snapshot)))
 }
 
 /// Runs the gates, and counts the request where it belongs: against its key once gates 1-10 passed, against its address
@@ -230,9 +240,7 @@ async fn carry_out(
     request: &HttpRequest,
     payload: &mut Option<Payload>,
     state: &Data<State>,
-    route: &'static Route,
-    params: Params,
-    permit: Permit,
+    (route, params, permit, snapshot): (&'static Route, Params, Permit, Option<Snapshot>),
 ) -> Answer {
     let handlers = match visit.surface {
         Surface::External => external::HANDLERS,
@@ -258,21 +266,29 @@ async fn carry_out(
             idempotency_key(request.headers())?,
         ),
     };
+    let snapshot = Rc::new(Cell::new(snapshot));
     let call = Call {
         state: state.clone(),
+        snapshot: Rc::clone(&snapshot),
         route,
         permit: Arc::new(permit),
         params,
         query: Query::parse(request.query_string()),
         content: body::content(request.headers()),
         body,
-        target: request.uri().path_and_query().map_or_else(|| visit.path.clone(), ToString::to_string),
+        uri: visit.uri.clone(),
         idempotency_key,
         // The body may have been long in coming.
         now: state.app.now(),
         agent: Agent::of(visit, request, settings),
     };
-    let work = panics::catch_in(handler(call));
+    let mut handled = handler(call);
+    let work = panics::catch_in(poll_fn(|context| {
+        let polled = handled.as_mut().poll(context);
+        // Whoever waits keeps no reader from the others.
+        drop(snapshot.take());
+        polled
+    }));
     match tokio::time::timeout(settings.request_timeout(), work).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(why)) => Err(AppError::Internal(format!("a handler panicked: {why}")).into()),
@@ -289,101 +305,4 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
         Ok(text) if visible && values.next().is_none() => Ok(Some(text.to_owned())),
         _ => Err(Invalid::new("Idempotency-Key", "must be given once, as 1-255 visible ASCII characters").into()),
     }
-}
-
-fn finish(visit: Visit, answered: Answered, metrics: &Metrics) -> (HttpResponse, Option<Aftermath>) {
-    let Answered { outcome, route, caller, windows } = answered;
-    let (mut response, gate, failed) = match outcome {
-        Ok(reply) => (succeed(reply, route, &caller), None, None),
-        Err(failure) => {
-            let response = refuse(&visit, &failure);
-            let refused = Refused::by(&failure, response.status());
-            (response, refused.as_ref().map(|refused| refused.gate), Some(Told::of(&failure, refused)))
-        }
-    };
-    let headers = response.headers_mut();
-    put(headers, HeaderName::from_static("x-request-id"), visit.request_id());
-    put(headers, header::CACHE_CONTROL, "no-store");
-    if let Some(window) = windows.iter().min_by_key(|window| window.left()) {
-        put(headers, HeaderName::from_static("x-ratelimit-limit"), &window.limit.to_string());
-        put(headers, HeaderName::from_static("x-ratelimit-remaining"), &window.left().to_string());
-        put(headers, HeaderName::from_static("x-ratelimit-reset"), &(window.resets_at.millis() / 1000).to_string());
-    }
-    if let Caller::Key(key) = &caller
-        && let Some(replaced) = key.generation.replaced.filter(|_| !key.revoked && !key.generation.is_dead(visit.now))
-    {
-        // RFC 9745 and RFC 8594: this secret was replaced, and when it stops working.
-        put(headers, HeaderName::from_static("deprecation"), &format!("@{}", replaced.at.millis() / 1000));
-        put(headers, HeaderName::from_static("sunset"), &replaced.ends_at.http_date());
-    }
-    let (status, key, latency) = (response.status(), Shown::by(&caller), visit.started.elapsed());
-    metrics.count(&Seen { route, method: &visit.method_name, status: status.as_u16(), gate, latency });
-    let is_session = matches!(caller, Caller::Session(_) | Caller::NoSession | Caller::ExpiredSession);
-    let is_known = caller != Caller::Anonymous;
-    let session = if let Caller::Session(session) = &caller { Some(session.id) } else { None };
-    let is_told = is_known || failed.as_ref().is_some_and(Told::is_heard);
-    let aftermath = || Aftermath { visit, route, key, is_known, is_session, session, status, gate, failed, latency };
-    (response, is_told.then(aftermath))
-}
-
-fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
-    }
-}
-
-fn succeed(reply: Reply, route: &'static Route, caller: &Caller) -> HttpResponse {
-    let mut builder = HttpResponseBuilder::new(reply.status);
-    builder.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-    for header in reply.headers {
-        builder.insert_header(header);
-    }
-    if caller.key().is_some() {
-        let accepted = policy::accepted(route);
-        if !accepted.is_empty() {
-            builder.insert_header(("x-accepted-permissions", accepted));
-        }
-    }
-    if reply.status == StatusCode::NO_CONTENT {
-        return builder.finish();
-    }
-    builder.content_type(reply.content_type).body(reply.body)
-}
-
-fn refuse(visit: &Visit, failure: &Failure) -> HttpResponse {
-    let (status, mut body): (StatusCode, Map<String, Value>) = match visit.surface {
-        Surface::External => external::error::render(visit, failure),
-        Surface::Panel => panel::error::render(visit, failure),
-        Surface::Billing => billing::error::render(visit, failure),
-        Surface::Admin => admin::error::render(visit, failure),
-    };
-    let mut builder = HttpResponseBuilder::new(status);
-    builder.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-    match failure {
-        Failure::Denied(denial) => {
-            body.insert("denied".to_owned(), answer::denied(denial));
-            if let Some(seconds) = denial.retry_after_seconds().filter(|_| denial.gate() == Gate::Rate) {
-                builder.insert_header((header::RETRY_AFTER, seconds));
-            }
-        }
-        Failure::App(AppError::Overloaded { retry_after_seconds }) => {
-            builder.insert_header((header::RETRY_AFTER, *retry_after_seconds));
-        }
-        Failure::App(AppError::Unavailable(_)) => {
-            builder.insert_header((header::RETRY_AFTER, 5));
-        }
-        Failure::App(error) if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            body.insert("denied".to_owned(), answer::denied_by(error));
-        }
-        Failure::App(_) => {}
-        Failure::Edge(Edge::MethodNotAllowed(allow)) => {
-            builder.insert_header((header::ALLOW, answer::join(allow)));
-        }
-        // The rest of such a request cannot be told from the next one.
-        Failure::Edge(Edge::BodyTimeout | Edge::BodyTooLarge { .. } | Edge::BadHeader(_)) => {
-            builder.force_close();
-        }
-        Failure::Edge(Edge::UnsupportedMediaType | Edge::NotImplemented) => {}
-    }
-    builder.content_type(answer::JSON).body(Value::Object(body).to_string())
 }

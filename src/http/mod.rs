@@ -10,6 +10,7 @@ pub mod describe;
 mod door;
 pub mod external;
 mod fields;
+mod finish;
 mod login;
 mod metrics;
 pub mod openapi;

@@ -34,7 +34,7 @@ macro_rules! one_line {
             ip,
             request_id = visit.request_id(),
             surface = visit.surface.as_str(),
-            method = visit.method_name,
+            method = &*visit.method_name,
             route = request.route.path,
             path,
             status = request.status.as_u16(),
@@ -135,8 +135,8 @@ impl Reports {
         }
     }
 
-    pub fn tell(&self, request: &Aftermath, told: &Told) {
-        match told {
+    pub fn tell(&self, request: &Aftermath) {
+        match &request.failed {
             Told::Internal(cause) => one_line!(Level::ERROR, request, Some(cause), "internal error"),
             Told::Unavailable(cause) if self.may_tell(Kind::Unavailable) => {
                 one_line!(Level::ERROR, request, Some(cause), "the database cannot be used");

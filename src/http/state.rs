@@ -16,6 +16,7 @@ use super::shield::Shield;
 pub struct State {
     pub app: Arc<App>,
     pub logs: Arc<RequestLogs>,
+    pub uses: Arc<LastUses>,
     pub limits: Arc<KeyLimits>,
     pub shield: Shield,
     pub health: Health,
@@ -27,14 +28,14 @@ impl State {
     pub fn new(
         app: Arc<App>,
         logs: Arc<RequestLogs>,
-        uses: &Arc<LastUses>,
+        uses: Arc<LastUses>,
         limits: Arc<KeyLimits>,
     ) -> std::io::Result<Self> {
         let shield = Shield::new(&app.config().limits);
         let health = Health::start(&app)?;
-        let aftermaths = Aftermaths::start(Arc::clone(&logs), Arc::clone(uses))?;
+        let aftermaths = Aftermaths::start()?;
         let metrics = Arc::new(Metrics::new(app.now()));
-        Ok(Self { aftermaths, health, metrics, app, logs, limits, shield })
+        Ok(Self { aftermaths, health, metrics, app, logs, uses, limits, shield })
     }
 
     /// Puts settings in force that may change while running.

@@ -1,9 +1,11 @@
 //! A request before anything is decided: which surface, from where, under which id.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::HttpRequest;
+use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 
@@ -12,7 +14,6 @@ use super::state::State;
 use crate::config::{ClientIpHeader, Server};
 use crate::crypto::random;
 use crate::domain::addresses::{ForwardingHeader, Peer, client_ip};
-use crate::domain::encoding;
 use crate::domain::policy::Origin;
 use crate::domain::routes::{Method, Surface};
 use crate::domain::text;
@@ -24,6 +25,9 @@ pub const REFRESH_COOKIE: &str = "refresh_token";
 /// Names of browsers are kept up to this many characters.
 const LOGGED_AGENT: usize = 256;
 
+/// Methods that nobody knows are kept up to this many characters.
+const LOGGED_METHOD: usize = 16;
+
 /// Paths are kept in the log up to this many characters.
 const LOGGED_PATH: usize = 512;
 
@@ -32,8 +36,8 @@ pub struct Visit {
     pub surface: Surface,
     /// `None`: a method that no route has.
     pub method: Option<Method>,
-    pub method_name: String,
-    pub path: String,
+    pub method_name: Cow<'static, str>,
+    pub uri: Uri,
     pub origin: Arc<Origin>,
     pub now: Timestamp,
     pub started: Instant,
@@ -41,8 +45,7 @@ pub struct Visit {
 
 impl Visit {
     pub fn of(request: &HttpRequest, state: &State) -> Self {
-        let path = request.uri().path().to_owned();
-        let surface = Surface::of(&path);
+        let surface = Surface::of(request.uri().path());
         let origin = Origin {
             surface: surface.as_str(),
             ip: address(request, state),
@@ -51,8 +54,8 @@ impl Visit {
         Self {
             surface,
             method: Method::parse(request.method().as_str()),
-            method_name: request.method().as_str().chars().take(16).collect(),
-            path,
+            method_name: method_name(request.method().as_str()),
+            uri: request.uri().clone(),
             origin: Arc::new(origin),
             now: state.app.now(),
             started: Instant::now(),
@@ -63,11 +66,23 @@ impl Visit {
         &self.origin.request_id
     }
 
-    /// The path as the log keeps it.
-    pub fn logged_path(&self) -> String {
-        let path: String = self.path.chars().take(LOGGED_PATH).collect();
-        if text::may_hold_secret(&path) { text::without_secrets(&path) } else { path }
+    /// As it came, without its query.
+    pub fn path(&self) -> &str {
+        self.uri.path()
     }
+
+    /// The path as the log keeps it.
+    pub fn logged_path(&self) -> Cow<'_, str> {
+        let path = text::beginning(self.path(), LOGGED_PATH);
+        if text::may_hold_secret(path) { text::without_secrets(path).into() } else { path.into() }
+    }
+}
+
+/// As the log keeps it.
+fn method_name(given: &str) -> Cow<'static, str> {
+    const USUAL: [&str; 6] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"];
+    let usual = USUAL.into_iter().find(|name| *name == given);
+    usual.map_or_else(|| Cow::Owned(text::beginning(given, LOGGED_METHOD).to_owned()), Cow::Borrowed)
 }
 
 /// Marks a connection that speaks TLS with the panel itself.
@@ -86,7 +101,7 @@ pub struct Agent {
 impl Agent {
     /// Only what logs in and out asks for it.
     pub fn of(visit: &Visit, request: &HttpRequest, settings: &Server) -> Self {
-        if !visit.path.contains("/auth/") {
+        if !visit.path().contains("/auth/") {
             return Self::default();
         }
         let name = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
@@ -132,7 +147,7 @@ fn request_id(headers: &HeaderMap) -> String {
     };
     match given.filter(plain) {
         Some(id) => id.to_owned(),
-        None => random::bytes::<8>().map_or_else(|_| "unknown".to_owned(), |bytes| encoding::hex(&bytes)),
+        None => random::request_id(),
     }
 }
 

@@ -36,7 +36,6 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
 
 use crate::domain::backups::{Kind, NewBackup};
@@ -52,12 +51,14 @@ pub use engine::copies::restore::{There, place as place_copy, prepare as prepare
 pub use engine::copies::{CopyError, Part, free_inodes, free_space, prepare_folder, seal_of};
 pub use engine::look::Look;
 pub use engine::migrate::File as SchemaFile;
+pub use engine::reader::Snapshot;
 pub use engine::search::{fill as fill_search, needs_filling as needs_search};
 pub use engine::tally::WriterFigures;
 pub use engine::writer::QUEUE;
 pub use opening::OpenError;
 
 use engine::connection::OpenFile;
+use engine::reader::{self, KnownKeys, Pool};
 use engine::writer::Writer;
 use engine::{connection, migrate};
 
@@ -102,8 +103,6 @@ pub struct Migrated {
     pub backup: Option<NewBackup>,
 }
 
-type Pool = r2d2::Pool<SqliteConnectionManager>;
-
 /// The database. Cheap to share behind an `Arc`.
 pub struct Db {
     fast: Pool,
@@ -142,8 +141,8 @@ impl Db {
         connection::keep_to_owner(path)?;
         drop(opening);
         let writer = Writer::start(path, options.synchronous, options.queue)?;
-        let fast = connection::readers(path, options.fast_readers)?;
-        let slow = connection::readers(path, options.slow_readers)?;
+        let fast = reader::pool(path, options.fast_readers)?;
+        let slow = reader::pool(path, options.slow_readers)?;
         Ok(Self { fast, slow, writer, file: OpenFile::of(path)?, failing: AtomicBool::new(false), migrated })
     }
 
@@ -152,14 +151,19 @@ impl Db {
         self.migrated.as_ref()
     }
 
+    /// One snapshot for several reads that cost microseconds.
+    pub fn snapshot(&self) -> Result<Snapshot, AppError> {
+        Snapshot::of(&self.fast)
+    }
+
     /// Reads from one snapshot. For what costs microseconds: it runs on the caller's thread.
     pub fn read<T>(&self, work: impl FnOnce(&ReadTx<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
-        read_from(&self.fast, work)
+        self.snapshot()?.read(work)
     }
 
     /// Reads from one snapshot what may take long; callers keep it off the threads that answer.
     pub fn read_slowly<T>(&self, work: impl FnOnce(&ReadTx<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
-        read_from(&self.slow, work)
+        Snapshot::of(&self.slow)?.read(work)
     }
 
     /// Writes, and answers once the disk has it. The closure may run twice, so randomness, hashing and the clock stay
@@ -249,23 +253,19 @@ fn lost() -> AppError {
     AppError::Unavailable("the writer ended before it answered".to_owned())
 }
 
-fn read_from<T>(pool: &Pool, work: impl FnOnce(&ReadTx<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
-    let connection = pool.get().map_err(|e| match pool.state().connections == pool.max_size() {
-        // All are in use: that is load, and says nothing of the database.
-        true => AppError::Overloaded { retry_after_seconds: 1 },
-        false => AppError::Unavailable(e.to_string()),
-    })?;
-    let snapshot = connection.unchecked_transaction().map_err(|e| connection_error(&e))?;
-    work(&ReadTx { connection: &snapshot })
-}
-
 /// A snapshot of the database.
 #[derive(Debug)]
 pub struct ReadTx<'c> {
     connection: &'c Connection,
+    /// What the connection remembers of keys, where it only reads.
+    keys: Option<&'c KnownKeys>,
 }
 
 impl<'c> ReadTx<'c> {
+    fn new(connection: &'c Connection) -> Self {
+        Self { connection, keys: None }
+    }
+
     fn prepare(&self, statement: &str) -> Result<CachedStatement<'c>, AppError> {
         self.connection.prepare_cached(statement).map_err(|e| store_error(&e))
     }
@@ -283,7 +283,7 @@ pub struct WriteTx<'c> {
 impl<'c> WriteTx<'c> {
     fn new(connection: &'c Connection) -> Self {
         Self {
-            read: ReadTx { connection },
+            read: ReadTx::new(connection),
             changes_before: connection.total_changes(),
             explained: Cell::new(false),
             name: Cell::new(None),

@@ -355,7 +355,7 @@ mod tests {
         let path = folder.path().join("panel.db");
         let mut connection = connection::open(&path, Synchronous::Normal).unwrap();
         migrate::run(&mut connection, SchemaFile::Main).unwrap();
-        let tx = ReadTx { connection: &connection };
+        let tx = ReadTx::new(&connection);
         let today = Date::from_days(20_000).unwrap();
         let none = Filter::default;
         let some = |text: &str| Some(text.to_owned());

@@ -191,7 +191,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut connection = connection::open(&folder.path().join("panel.db"), Synchronous::Normal).unwrap();
         migrate::run(&mut connection, SchemaFile::Main).unwrap();
-        let tx = ReadTx { connection: &connection };
+        let tx = ReadTx::new(&connection);
         let origin = Arc::new(policy::Origin { surface: "test", ip: None, request_id: String::new() });
         let (operator, reseller) = (policy::operator("test"), policy::reseller_for_tests(UserId(7), origin));
         let none = Filter::default;

@@ -1,5 +1,7 @@
 //! Gates 4-13 over a known key: which fail, and what would make each pass.
 
+use std::borrow::Cow;
+
 use chrono_tz::Tz;
 
 use super::{Asked, Denied, Gate, KeyFacts, OwnerFacts, Window};
@@ -204,24 +206,24 @@ pub(super) fn role_too_low(needed: Role, owner: &OwnerFacts) -> Denied {
     denied(Gate::Role, needed.as_str(), owner.role.as_str(), Some(fix))
 }
 
-pub(super) fn accepted(route: &Route) -> String {
+pub(super) fn accepted(route: &Route) -> Cow<'static, str> {
     let reading = route.method == Method::Get;
     match route.need {
-        Need::Nobody | Need::Admin | Need::External(None) | Need::Panel(PanelNeed::Nothing) => String::new(),
-        Need::External(Some(need)) => {
-            Scope::ALL.into_iter().filter(|scope| *scope >= need).map(Scope::as_str).collect::<Vec<_>>().join(", ")
-        }
-        Need::Panel(PanelNeed::Session) => "session".to_owned(),
+        Need::Nobody | Need::Admin | Need::External(None) | Need::Panel(PanelNeed::Nothing) => "".into(),
+        Need::External(Some(Scope::Read)) => "read, write, delete".into(),
+        Need::External(Some(Scope::Write)) => "write, delete".into(),
+        Need::External(Some(Scope::Delete)) => "delete".into(),
+        Need::Panel(PanelNeed::Session) => "session".into(),
         Need::Panel(PanelNeed::Resource(token)) => {
             let token = token.map(Permission::as_str);
             let words = [reading.then_some("read"), token, Some("all")];
-            words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+            words.into_iter().flatten().collect::<Vec<_>>().join(", ").into()
         }
         Need::Billing { level, scopes } => {
             let sets = scopes.iter().map(|set| set.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join("+"));
             let sets =
                 sets.chain((!scopes.is_empty()).then(|| "full_access".to_owned())).collect::<Vec<_>>().join(", ");
-            format!("level={}{}{sets}", level.as_str(), if sets.is_empty() { "" } else { "; " })
+            format!("level={}{}{sets}", level.as_str(), if sets.is_empty() { "" } else { "; " }).into()
         }
     }
 }

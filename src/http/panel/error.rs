@@ -43,7 +43,7 @@ fn denied(visit: &Visit, denial: &Denial) -> (StatusCode, &'static str, String) 
         Gate::Rate => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "Rate limit exceeded".to_owned()),
         Gate::Permission if denial.first().need.as_deref() == Some("a session") => forbidden("Session required"),
         Gate::Level | Gate::Scope | Gate::Permission => {
-            let segment = visit.path.split('/').nth(3).unwrap_or_default();
+            let segment = visit.path().split('/').nth(3).unwrap_or_default();
             forbidden(&format!("API key is not scoped for '{segment}' on this request"))
         }
         Gate::Role => forbidden("Admin access required"),

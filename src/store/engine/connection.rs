@@ -6,7 +6,6 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
@@ -217,22 +216,9 @@ pub fn open(path: &Path, synchronous: Synchronous) -> rusqlite::Result<Connectio
     Ok(connection)
 }
 
-/// Readers may not write, whatever statement reaches them.
-pub fn readers(path: &Path, size: u32) -> Result<r2d2::Pool<SqliteConnectionManager>, OpenError> {
-    let manager = SqliteConnectionManager::file(path).with_init(|connection| {
-        initialise(connection, Synchronous::Normal)?;
-        // A reader waits for nobody but a recovery after a crash.
-        connection.busy_timeout(Duration::from_secs(1))?;
-        connection.pragma_update(None, "query_only", true)
-    });
-    r2d2::Pool::builder()
-        .max_size(size)
-        .min_idle(Some(0))
-        .max_lifetime(None)
-        .test_on_check_out(false)
-        .connection_timeout(Duration::from_secs(2))
-        .build(manager)
-        .map_err(|e| OpenError::File { path: path.to_owned(), cause: e.to_string() })
+/// Runs a statement without values, kept prepared for the next time.
+pub fn execute(connection: &Connection, statement: &'static str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(|_| ())
 }
 
 #[cfg(test)]

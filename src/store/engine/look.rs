@@ -28,7 +28,7 @@ impl Look {
     }
 
     pub fn read<T>(&self, work: impl FnOnce(&ReadTx<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
-        work(&ReadTx { connection: &self.connection })
+        work(&ReadTx::new(&self.connection))
     }
 
     /// What is otherwise than in a fresh database.

@@ -4,6 +4,7 @@ pub mod connection;
 pub mod copies;
 pub mod look;
 pub mod migrate;
+pub mod reader;
 pub mod search;
 pub mod tally;
 pub mod writer;

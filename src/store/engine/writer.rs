@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::error::AppError;
 use crate::panics;
-use crate::store::engine::connection::{BUSY, OpenFile, wal_of};
+use crate::store::engine::connection::{BUSY, OpenFile, execute, wal_of};
 use crate::store::engine::tally::{Tally, WriterFigures};
 use crate::store::{OpenError, Synchronous, WriteTx, connection_error};
 
@@ -230,10 +230,6 @@ fn commit_together(connection: &Connection, group: &mut [Box<dyn Job>], tally: &
     execute(connection, "COMMIT")?;
     tally.committed(began.elapsed());
     Ok(())
-}
-
-fn execute(connection: &Connection, statement: &'static str) -> rusqlite::Result<()> {
-    connection.prepare_cached(statement)?.execute([]).map(|_| ())
 }
 
 fn roll_back(connection: &Connection) {

@@ -1,5 +1,7 @@
 //! What the decision needs of a key, in one indexed join.
 
+use std::sync::Arc;
+
 use rusqlite::{Params, Row};
 
 use super::{damaged, grants};
@@ -40,8 +42,12 @@ const NEIGHBOUR: &str = "
            (SELECT display FROM api_keys WHERE display >= 'npk_' AND display < 'npl' ORDER BY display LIMIT 1)";
 
 /// Finds a key by the SHA-256 of a secret that is the whole key.
-pub fn find_facts(tx: &ReadTx<'_>, hash: &SecretHash) -> Result<Option<KeyFacts>, AppError> {
-    Ok(found(tx, FIND, [hash])?.pop().map(|(facts, _)| facts))
+pub fn find_facts(tx: &ReadTx<'_>, hash: &SecretHash) -> Result<Option<Arc<KeyFacts>>, AppError> {
+    let find = || Ok(found(tx, FIND, [hash])?.pop().map(|(facts, _)| facts));
+    match tx.keys {
+        Some(known) => known.find(tx, hash, find),
+        None => Ok(find()?.map(Arc::new)),
+    }
 }
 
 /// Finds a key with the generation of its secret that was presented.

@@ -102,7 +102,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut connection = connection::open(&folder.path().join("panel.db"), Synchronous::Normal).unwrap();
         migrate::run(&mut connection, SchemaFile::Main).unwrap();
-        let tx = ReadTx { connection: &connection };
+        let tx = ReadTx::new(&connection);
         let operator = policy::operator("test");
         let origin = Arc::new(policy::Origin { surface: "test", ip: None, request_id: String::new() });
         let reseller = policy::reseller_for_tests(UserId(7), origin);
