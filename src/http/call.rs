@@ -5,7 +5,6 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::http::Uri;
 use actix_web::web::{self, Bytes, Data};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
@@ -56,10 +55,8 @@ pub struct Call {
     /// Whether the body is one that can be read as JSON.
     pub content: Content,
     pub body: Bytes,
-    /// Path and query as they came.
-    pub uri: Uri,
-    /// The caller's `Idempotency-Key`.
-    pub idempotency_key: Option<String>,
+    /// The caller's `Idempotency-Key`, with path and query as they came.
+    pub idempotency_key: Option<(String, String)>,
     pub now: Timestamp,
     pub agent: Agent,
 }
@@ -138,12 +135,9 @@ impl Call {
         if !is_repeatable(self.route) {
             return None;
         }
-        Some(Place {
-            caller: self.permit.idempotency_caller()?,
-            method: self.route.method.as_str(),
-            target: self.uri.path_and_query().map_or_else(String::new, ToString::to_string),
-            header: self.idempotency_key.clone()?,
-        })
+        let (header, target) = self.idempotency_key.clone()?;
+        let (caller, method) = (self.permit.idempotency_caller()?, self.route.method.as_str());
+        Some(Place { caller, method, target, header })
     }
 }
 

@@ -2,8 +2,7 @@
 //! Every answer leaves through `finish`, so each has its request id, its log row and its surface's face.
 
 use std::cell::Cell;
-use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -263,7 +262,7 @@ async fn carry_out(
         Method::Get => (Bytes::new(), None),
         Method::Post | Method::Put | Method::Delete => (
             body::read(payload, request.headers(), limit, settings.body_timeout()).await?,
-            idempotency_key(request.headers())?,
+            idempotency_key(request.headers())?.map(|key| (key, target_of(visit))),
         ),
     };
     let snapshot = Rc::new(Cell::new(snapshot));
@@ -276,24 +275,29 @@ async fn carry_out(
         query: Query::parse(request.query_string()),
         content: body::content(request.headers()),
         body,
-        uri: visit.uri.clone(),
         idempotency_key,
         // The body may have been long in coming.
         now: state.app.now(),
         agent: Agent::of(visit, request, settings),
     };
-    let mut handled = handler(call);
-    let work = panics::catch_in(poll_fn(|context| {
-        let polled = handled.as_mut().poll(context);
-        // Whoever waits keeps no reader from the others.
-        drop(snapshot.take());
-        polled
-    }));
-    match tokio::time::timeout(settings.request_timeout(), work).await {
+    let mut work = pin!(panics::catch_in(handler(call)));
+    let at_once = futures_util::poll!(work.as_mut());
+    // Whoever waits keeps no reader from the others.
+    drop(snapshot.take());
+    let done = match at_once {
+        Poll::Ready(done) => Ok(done),
+        Poll::Pending => tokio::time::timeout(settings.request_timeout(), work).await,
+    };
+    match done {
         Ok(Ok(answer)) => answer,
         Ok(Err(why)) => Err(AppError::Internal(format!("a handler panicked: {why}")).into()),
         Err(_) => Err(AppError::Overloaded { retry_after_seconds: 5 }.into()),
     }
+}
+
+/// Path and query as they came.
+fn target_of(visit: &Visit) -> String {
+    visit.uri.path_and_query().map_or_else(|| visit.path().to_owned(), ToString::to_string)
 }
 
 /// 1-255 visible ASCII, and one of them.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use actix_web::body::{self, BoxBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -109,10 +110,13 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 fn succeed(reply: Reply, route: &'static Route, caller: &Caller) -> HttpResponse {
-    let mut builder = HttpResponseBuilder::new(reply.status);
-    builder.insert_header((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")));
-    for header in reply.headers {
-        builder.insert_header(header);
+    let has_body = reply.status != StatusCode::NO_CONTENT;
+    let body = if has_body { BoxBody::new(reply.body) } else { BoxBody::new(body::None::new()) };
+    let mut response = HttpResponse::with_body(reply.status, body);
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in reply.headers {
+        put(headers, HeaderName::from_static(name), &value);
     }
     if caller.key().is_some() {
         let accepted = policy::accepted(route);
@@ -121,17 +125,17 @@ fn succeed(reply: Reply, route: &'static Route, caller: &Caller) -> HttpResponse
             Cow::Owned(text) => HeaderValue::try_from(text).ok(),
         };
         if let Some(accepted) = accepted.filter(|value| !value.is_empty()) {
-            builder.insert_header((HeaderName::from_static("x-accepted-permissions"), accepted));
+            headers.insert(HeaderName::from_static("x-accepted-permissions"), accepted);
         }
     }
-    if reply.status == StatusCode::NO_CONTENT {
-        return builder.finish();
+    if has_body {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
     }
-    builder.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type))).body(reply.body)
+    response
 }
 
 fn refuse(visit: &Visit, failure: &Failure) -> HttpResponse {
-    let (status, mut body): (StatusCode, Map<String, Value>) = match visit.surface {
+    let (status, mut shown): (StatusCode, Map<String, Value>) = match visit.surface {
         Surface::External => external::error::render(visit, failure),
         Surface::Panel => panel::error::render(visit, failure),
         Surface::Billing => billing::error::render(visit, failure),
@@ -141,7 +145,7 @@ fn refuse(visit: &Visit, failure: &Failure) -> HttpResponse {
     builder.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
     match failure {
         Failure::Denied(denial) => {
-            body.insert("denied".to_owned(), answer::denied(denial));
+            shown.insert("denied".to_owned(), answer::denied(denial));
             if let Some(seconds) = denial.retry_after_seconds().filter(|_| denial.gate() == Gate::Rate) {
                 builder.insert_header((header::RETRY_AFTER, seconds));
             }
@@ -153,7 +157,7 @@ fn refuse(visit: &Visit, failure: &Failure) -> HttpResponse {
             builder.insert_header((header::RETRY_AFTER, 5));
         }
         Failure::App(error) if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            body.insert("denied".to_owned(), answer::denied_by(error));
+            shown.insert("denied".to_owned(), answer::denied_by(error));
         }
         Failure::App(_) => {}
         Failure::Edge(Edge::MethodNotAllowed(allow)) => {
@@ -165,5 +169,5 @@ fn refuse(visit: &Visit, failure: &Failure) -> HttpResponse {
         }
         Failure::Edge(Edge::UnsupportedMediaType | Edge::NotImplemented) => {}
     }
-    builder.content_type(answer::JSON).body(Value::Object(body).to_string())
+    builder.content_type(answer::JSON).body(Value::Object(shown).to_string())
 }

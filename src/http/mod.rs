@@ -6,6 +6,8 @@ pub mod answer;
 pub mod billing;
 mod body;
 pub mod call;
+#[cfg(test)]
+mod cost;
 pub mod describe;
 mod door;
 pub mod external;

@@ -49,6 +49,8 @@ pub use engine::copies::pace::{Pace, Stop};
 pub use engine::copies::rehearse::{Rehearsed, rehearse};
 pub use engine::copies::restore::{There, place as place_copy, prepare as prepare_place};
 pub use engine::copies::{CopyError, Part, free_inodes, free_space, prepare_folder, seal_of};
+#[cfg(test)]
+pub use engine::cost;
 pub use engine::look::Look;
 pub use engine::migrate::File as SchemaFile;
 pub use engine::reader::Snapshot;

@@ -25,7 +25,7 @@ const FIND: &str = "
            s.service_id, v.name, s.nas_id, s.mac_address, s.expiry_date, s.balance, s.created_at, s.updated_at,
            (SELECT coalesce(a.framed_ip, '') FROM access_sessions a
             WHERE a.subscriber_id = s.id AND a.stopped_at IS NULL ORDER BY a.id DESC LIMIT 1),
-           (SELECT sum(u.download_bytes) FROM subscriber_usage u WHERE u.subscriber_id = s.id AND u.day = ?2),
+           (SELECT u.download_bytes FROM subscriber_usage u WHERE u.subscriber_id = s.id AND u.day = ?2),
            (SELECT sum(u.download_bytes) FROM subscriber_usage u
             WHERE u.subscriber_id = s.id AND u.day BETWEEN ?3 AND ?2)
     FROM subscribers s JOIN services v ON v.id = s.service_id

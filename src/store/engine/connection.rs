@@ -207,6 +207,8 @@ pub fn initialise(connection: &Connection, synchronous: Synchronous) -> rusqlite
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    #[cfg(test)]
+    crate::store::engine::cost::watch(connection);
     Ok(())
 }
 

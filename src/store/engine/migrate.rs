@@ -182,6 +182,8 @@ pub fn version(connection: &Connection) -> Result<Option<i64>, OpenError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Synchronous;
+    use crate::store::engine::connection;
 
     const OLD: &str = "CREATE TABLE a (x INTEGER) STRICT;";
     const NEW: &str = "CREATE TABLE a (x INTEGER) STRICT;CREATE TABLE b (y INTEGER) STRICT;";
@@ -245,8 +247,10 @@ mod tests {
         let path = folder.path().join("panel.db");
         let fresh: usize = std::thread::scope(|scope| {
             let open = || {
-                let mut connection =
-                    crate::store::engine::connection::open(&path, crate::store::Synchronous::Full).unwrap();
+                // As every opening does: to become a WAL database is nothing that the engine waits for.
+                let alone = connection::lock_folder(&path).unwrap();
+                let mut connection = connection::open(&path, Synchronous::Full).unwrap();
+                drop(alone);
                 usize::from(run(&mut connection, File::Main).unwrap())
             };
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();

@@ -2,6 +2,8 @@
 
 pub mod connection;
 pub mod copies;
+#[cfg(test)]
+pub mod cost;
 pub mod look;
 pub mod migrate;
 pub mod reader;
