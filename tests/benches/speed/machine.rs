@@ -1,6 +1,7 @@
 //! The machine, as far as figures depend on it.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Instant;
@@ -16,7 +17,7 @@ pub fn describe(folder: &Path) -> Vec<String> {
     vec![
         format!("{cores} cores, {}", model.map_or("unknown", |(_, model)| model)),
         format!("Linux {}", kernel.trim()),
-        format!("fdatasync of 4 KiB: median {:.3} ms", fsync_ms(folder)),
+        format!("4 KiB appended and synced: median {:.3} ms", fsync_ms(folder)),
     ]
 }
 
@@ -29,6 +30,11 @@ pub fn check(folder: &Path, needed: u64) {
     let mib = |bytes: u64| bytes / (1024 * 1024);
     let what = folder.display();
     assert!(free >= needed, "{what} has {} MiB free and {} MiB are needed: --dir, --many", mib(free), mib(needed));
+}
+
+/// Reads a file once, so that it is in memory as far as there is room.
+pub fn warm(path: &Path) {
+    io::copy(&mut File::open(path).unwrap(), &mut io::sink()).unwrap();
 }
 
 fn fsync_ms(folder: &Path) -> f64 {

@@ -143,6 +143,11 @@ fn prepare(scratch: &Scratch, options: &Options, pocketbase: &Pocketbase, datase
     let busy_database = busy.database();
     let busy = busy.serve();
     make_one(&busy);
+    if let Some((many, _)) = &many {
+        machine::warm(&many.database());
+    }
+    // What was made is not written back while something is measured.
+    rustix::fs::sync();
     Field {
         folder: folder.clone(),
         seconds: options.seconds,
@@ -167,7 +172,7 @@ fn start_limit(folder: &Path, panel: &Panel) -> Process {
     fs::write(&file, &connection.answer).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.arg("limit1").arg(&file).arg(address.to_string());
-    Process::start(&mut command, address, "/", &folder.join("said"))
+    Process::start(command, address, "/", &folder.join("said"))
 }
 
 /// One create as the measured ones are, for limit 2 to copy.

@@ -17,30 +17,48 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a log that no longer grows is waited for.
 const QUIET: Duration = Duration::from_secs(3);
 
+/// The panel looks for work twice a second.
+const SETTLED: Duration = Duration::from_millis(1_200);
+
 /// A server's process; it does not outlive the run.
 pub struct Process {
     child: Child,
     pub address: SocketAddr,
     /// From the start to the first good answer.
     pub took: Duration,
+    command: Command,
+    healthy: &'static str,
+    said: PathBuf,
 }
 
 impl Process {
     /// Starts it and asks from the first millisecond on until the path is answered 200.
-    pub fn start(command: &mut Command, address: SocketAddr, healthy: &str, said: &Path) -> Self {
+    pub fn start(mut command: Command, address: SocketAddr, healthy: &'static str, said: &Path) -> Self {
         let said_to = File::create(said).unwrap();
         command.stdin(Stdio::null()).stdout(said_to.try_clone().unwrap()).stderr(said_to);
         let began = Instant::now();
         let child = command.spawn().unwrap();
-        let mut process = Self { child, address, took: Duration::ZERO };
-        while !client::call(address, "GET", healthy, "", "").is_ok_and(|(status, _)| status == 200) {
-            let ended = process.child.try_wait().unwrap();
-            let text = || fs::read_to_string(said).unwrap_or_default();
-            assert!(ended.is_none() && began.elapsed() < PATIENCE, "{command:?} does not answer: {}", text());
+        let mut process = Self { child, address, took: Duration::ZERO, command, healthy, said: said.to_owned() };
+        process.answers(began);
+        process
+    }
+
+    fn answers(&mut self, began: Instant) {
+        while !client::call(self.address, "GET", self.healthy, "", "").is_ok_and(|(status, _)| status == 200) {
+            let ended = self.child.try_wait().unwrap();
+            let text = || fs::read_to_string(&self.said).unwrap_or_default();
+            assert!(ended.is_none() && began.elapsed() < PATIENCE, "{:?} does not answer: {}", self.command, text());
             std::thread::sleep(Duration::from_micros(200));
         }
-        process.took = began.elapsed();
-        process
+        self.took = began.elapsed();
+    }
+
+    /// The same again as a new process.
+    pub fn restart(&mut self) {
+        self.end();
+        let began = Instant::now();
+        self.child = self.command.spawn().unwrap();
+        self.answers(began);
     }
 
     /// Memory that is its own, in MiB.
@@ -52,6 +70,10 @@ impl Process {
     }
 
     pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         self.child.wait().unwrap();
     }
@@ -123,8 +145,7 @@ impl House {
         let (address, metrics) = (free_address(), free_address());
         let mut command = command(&self.folder, &["serve"]);
         command.env("PANEL_SERVER__LISTEN", address.to_string()).env("PANEL_METRICS__LISTEN", metrics.to_string());
-        let process =
-            Process::start(&mut command, address, "/api/v1/external/system/health", &self.folder.join("said"));
+        let process = Process::start(command, address, "/api/v1/external/system/health", &self.folder.join("said"));
         Panel { process, metrics, header: self.header.clone(), logs: self.logs() }
     }
 }
@@ -156,6 +177,19 @@ impl Panel {
         let last = "SELECT coalesce(max(id), 0) FROM api_key_logs";
         let last: i64 = database.query_row(last, [], |row| row.get(0)).unwrap();
         last.try_into().unwrap()
+    }
+
+    /// Waits until it has done what is left to do after writes: the request log and the search index.
+    pub fn settles(&self) {
+        let state = || (self.metric("panel_writer_batch_size_sum"), self.logged());
+        let (mut seen, mut changed) = (state(), Instant::now());
+        while changed.elapsed() < SETTLED {
+            std::thread::sleep(Duration::from_millis(50));
+            let now = state();
+            if now != seen {
+                (seen, changed) = (now, Instant::now());
+            }
+        }
     }
 
     /// Waits until the log has grown by so many rows or no longer grows, and says by how many it did.

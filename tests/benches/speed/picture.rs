@@ -29,7 +29,7 @@ const STYLE: &str = "
 
 pub fn draw(lines: &[Line], beside: &[String]) -> String {
     let bottom = TOP + ROW * lines.len() as f64;
-    let height = bottom + 40.0;
+    let height = bottom + 56.0;
     let mut svg = String::new();
     let mut put = |line: String| writeln!(svg, "{line}").unwrap();
     put(format!(
@@ -66,8 +66,9 @@ pub fn draw(lines: &[Line], beside: &[String]) -> String {
     }
     put(format!("<path class=\"line\" d=\"M{:.1} 26V{:.1}\"/>", place(1.0), bottom - 14.0));
     let note = "Logarithmic. Solid line: must; dashed: goal. Medians of interleaved rounds.";
-    for (number, line) in [note, &beside.join("; ")].into_iter().enumerate() {
-        let y = bottom + 8.0 + 18.0 * number as f64;
+    let (machine, rest) = beside.split_at(beside.len().min(3));
+    for (number, line) in [note.to_owned(), machine.join("; "), rest.join("; ")].iter().enumerate() {
+        let y = bottom + 8.0 + 17.0 * number as f64;
         put(format!("<text class=\"small\" x=\"16\" y=\"{y}\">{}</text>", escaped(line)));
     }
     put("</svg>".to_owned());

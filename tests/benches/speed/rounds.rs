@@ -116,6 +116,7 @@ impl Field {
                 series.add("create", peak.per_second);
                 series.add("create p99 ms", peak.p99_ms);
                 series.add("creates in a commit", mean);
+                self.busy.settles();
                 // Needs the group size of this very round.
                 series.add("create, limit 2", self.raw.creates(mean, lasting));
                 let commits = self.folder.join("commits.db");
@@ -140,7 +141,13 @@ impl Field {
         for turn in alternately(lists.len(), round) {
             let (name, target, path) = &lists[turn];
             let script = load::gets(*target, path, SERVICES, u64::from(round));
-            series.add(name, self.wrk(target.address, &script).per_second);
+            let before = panel.logged();
+            let peak = self.wrk(target.address, &script);
+            series.add(name, peak.per_second);
+            if target.address == ours.address {
+                // Its log is written before the next one is measured.
+                panel.log_grows(before, peak.requests);
+            }
         }
     }
 
@@ -194,11 +201,17 @@ impl Field {
         });
         series.add("p99 of 500 reads/s beside creates and backups ms", p99);
         series.add("backups meanwhile", f64::from(backups));
+        panel.settles();
     }
 
-    /// 2 000 reads a second, and what the servers hold in memory meanwhile.
-    fn constant(&self, round: u32, series: &mut Series) {
+    /// 2 000 reads a second, and what the servers hold in memory meanwhile: new processes, which had no peak before.
+    fn constant(&mut self, round: u32, series: &mut Series) {
         const PER_SECOND: u32 = 2_000;
+        series.add("RssAnon before MiB", self.middle.0.process.rss_anon_mib());
+        series.add("RssAnon before, PocketBase MiB", self.peers[0].process.rss_anon_mib());
+        self.middle.0.process.restart();
+        self.peers[0].process.restart();
+        self.limit.restart();
         let (panel, upto) = (&self.middle.0, u64::from(self.middle.1));
         let sides = [
             ("p99 of 2 000 reads/s ms", "p99 of 2 000 reads/s, own clients ms", panel.address()),

@@ -155,6 +155,8 @@ pub fn text(lines: &[Line], series: &Series, beside: &[String]) -> String {
     told("creates in a commit", series.median("creates in a commit"), "");
     told("commit of one row", series.median("commit of one row ms"), " ms");
     told("RssAnon of PocketBase under the same load", series.median("RssAnon, PocketBase MiB"), " MiB");
+    told("RssAnon after the peaks", series.median("RssAnon before MiB"), " MiB");
+    told("RssAnon of PocketBase after the peaks", series.median("RssAnon before, PocketBase MiB"), " MiB");
     told("p99 of PocketBase at 2 000 reads/s (hey)", series.median("p99 of 2 000 reads/s, PocketBase ms"), " ms");
     told("read by id : Datasette", series.ratio("read", "read, Datasette"), "");
     told("create : Datasette", series.ratio("create", "create, Datasette"), "");

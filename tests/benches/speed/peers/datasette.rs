@@ -53,7 +53,7 @@ impl Datasette {
         let port = address.port().to_string();
         let mut serve = self.command(&["serve", "--secret", SECRET, "--port", &port, "--config"]);
         serve.arg(settings).arg(database);
-        let process = Process::start(&mut serve, address, "/-/versions.json", &folder.join("said"));
+        let process = Process::start(serve, address, "/-/versions.json", &folder.join("said"));
         let filtered = |rest: &str| format!("\"/data/{READ}.json?service_id=\" .. id .. \"&_size=20{rest}\"");
         Peer {
             process,

@@ -51,7 +51,7 @@ impl Pocketbase {
         let address = free_address();
         let mut serve = Command::new(&self.binary);
         serve.args(["serve", "--http", &address.to_string(), "--dir"]).arg(&folder);
-        let process = Process::start(&mut serve, address, "/api/health", &folder.join("said"));
+        let process = Process::start(serve, address, "/api/health", &folder.join("said"));
         let log_in = |collection: &str| {
             let path = format!("/api/collections/{collection}/auth-with-password");
             let answer = client::json(address, "POST", &path, "", &json!({"identity": email, "password": password}));
