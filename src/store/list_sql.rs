@@ -3,6 +3,9 @@
 use rusqlite::ToSql;
 use rusqlite::types::Value;
 
+use super::{ReadTx, store_error};
+use crate::domain::error::AppError;
+
 /// A `SELECT` in the making. Each `?` of a fragment takes the next of its values.
 #[derive(Debug, Clone)]
 pub struct ListSql {
@@ -37,6 +40,18 @@ impl ListSql {
 
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Runs a `SELECT count(*)`.
+    pub fn count(&self, tx: &ReadTx<'_>) -> Result<i64, AppError> {
+        let count = || {
+            let mut statement = tx.prepare(&self.text)?;
+            statement.query_row(&*self.params(), |row| row.get(0)).map_err(|e| store_error(&e))
+        };
+        match tx.known {
+            Some(known) => known.count(tx, format!("{} {:?}", self.text, self.values), count),
+            None => count(),
+        }
     }
 
     pub(super) fn params(&self) -> Vec<&dyn ToSql> {

@@ -60,7 +60,7 @@ pub use engine::writer::QUEUE;
 pub use opening::OpenError;
 
 use engine::connection::OpenFile;
-use engine::reader::{self, KnownKeys, Pool};
+use engine::reader::{self, Known, Pool};
 use engine::writer::Writer;
 use engine::{connection, migrate};
 
@@ -259,13 +259,13 @@ fn lost() -> AppError {
 #[derive(Debug)]
 pub struct ReadTx<'c> {
     connection: &'c Connection,
-    /// What the connection remembers of keys, where it only reads.
-    keys: Option<&'c KnownKeys>,
+    /// What the connection found since the last commit, where it only reads.
+    known: Option<&'c Known>,
 }
 
 impl<'c> ReadTx<'c> {
     fn new(connection: &'c Connection) -> Self {
-        Self { connection, keys: None }
+        Self { connection, known: None }
     }
 
     fn prepare(&self, statement: &str) -> Result<CachedStatement<'c>, AppError> {

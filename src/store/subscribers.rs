@@ -205,8 +205,7 @@ fn page_order(sort: Sort) -> &'static str {
 
 fn count(tx: &ReadTx<'_>, permit: &Permit, filter: &Filter, today: Date) -> Result<i64, AppError> {
     let Some(sql) = narrowed(tx, permit, filter, today, COUNT_ALL, COUNT_OF_OWNER)? else { return Ok(0) };
-    let mut statement = tx.prepare(sql.text())?;
-    statement.query_row(&*sql.params(), |row| row.get(0)).map_err(|e| store_error(&e))
+    sql.count(tx)
 }
 
 /// The statement with the conditions of the caller and of the filter; `None` for who sees nothing.

@@ -135,8 +135,7 @@ fn total(tx: &ReadTx<'_>, permit: &Permit) -> Result<i64, AppError> {
 
 fn count(tx: &ReadTx<'_>, permit: &Permit, filter: &Filter) -> Result<i64, AppError> {
     let Some(sql) = narrowed(permit, filter, COUNT_ALL, COUNT_OF_OWNER) else { return Ok(0) };
-    let mut statement = tx.prepare(sql.text())?;
-    statement.query_row(&*sql.params(), |row| row.get(0)).map_err(|e| store_error(&e))
+    sql.count(tx)
 }
 
 /// The statement with the conditions of the caller and of the filter; `None` for who sees nothing.

@@ -194,3 +194,20 @@ fn every_look_whether_something_can_be_changed_changes_something() {
     }
     assert!(seen.windows(2).all(|pair| pair[0] != pair[1]), "a look wrote nothing: {seen:?}");
 }
+
+#[test]
+fn what_was_committed_comes_into_the_file_while_the_database_is_open() {
+    let place = Place::new();
+    let db = place.open();
+    let changed = || std::fs::metadata(place.path("panel.db")).unwrap().modified().unwrap();
+    let before = changed();
+    // Three pages each: together more than the log may have before it is brought over.
+    for _ in 0..400 {
+        db.write_blocking(store::meta::beat).unwrap();
+    }
+    let began = Instant::now();
+    while changed() == before {
+        assert!(began.elapsed() < Duration::from_secs(10), "nothing came into the file");
+        std::thread::yield_now();
+    }
+}

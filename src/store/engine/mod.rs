@@ -1,5 +1,6 @@
 //! What is SQLite's alone: connections, PRAGMAs, the writer thread, migrations, the search index.
 
+pub mod checkpoint;
 pub mod connection;
 pub mod copies;
 #[cfg(test)]

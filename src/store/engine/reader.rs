@@ -1,6 +1,6 @@
 //! Connections that may not write, and what each knows as long as nothing changes.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
@@ -17,8 +17,8 @@ use crate::domain::keys::SecretHash;
 use crate::domain::policy::KeyFacts;
 use crate::store::{OpenError, ReadTx, Synchronous, connection_error, store_error};
 
-/// Keys that one reader remembers: more than are in use at a time, and a few hundred kilobytes.
-const MOST_KEYS: usize = 512;
+/// Findings of a kind that one reader remembers: more than are asked for at a time, and a few hundred kilobytes.
+const MOST: usize = 512;
 
 /// A number that changes whenever another connection, of this process or of any other, has committed.
 const DATA_VERSION: &str = "PRAGMA data_version";
@@ -29,44 +29,77 @@ pub type Pool = r2d2::Pool<Readers>;
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
-    keys: KnownKeys,
+    known: Known,
 }
 
-/// Keys as a reader found them, in the version of the database in which it did. Nothing is remembered beyond the next
-/// commit, whosever it is, so what was revoked, suspended or changed is in force at once; between two commits a key that is
-/// asked for again and again is not put together from five tables each time.
+/// What a reader found in the version of the database in which it did. Nothing is remembered beyond the next commit,
+/// whosever it is, so what was revoked, suspended or changed is in force at once; between two commits a key that is asked
+/// for again and again is not put together from five tables each time, and what matches a filter is counted once.
 #[derive(Default)]
-pub struct KnownKeys(RefCell<(i64, HashMap<SecretHash, Arc<KeyFacts>>)>);
+pub struct Known(RefCell<Findings>);
 
-impl fmt::Debug for KnownKeys {
+#[derive(Default)]
+struct Findings {
+    version: i64,
+    keys: HashMap<SecretHash, Arc<KeyFacts>>,
+    counts: HashMap<String, i64>,
+}
+
+impl fmt::Debug for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KnownKeys")
+        f.write_str("Known")
     }
 }
 
-impl KnownKeys {
-    /// The facts of a key in the database as this transaction sees it. A key that is not there is asked for each time.
-    pub fn find(
+impl Known {
+    /// What holds in the database as this transaction sees it.
+    fn in_force(&self, tx: &ReadTx<'_>) -> Result<RefMut<'_, Findings>, AppError> {
+        let version = tx.prepare(DATA_VERSION)?.query_row([], |row| row.get(0)).map_err(|e| store_error(&e))?;
+        let mut findings = self.0.borrow_mut();
+        if findings.version != version {
+            findings.version = version;
+            findings.keys.clear();
+            findings.counts.clear();
+        }
+        Ok(findings)
+    }
+
+    /// The facts of a key. One that is not there is looked for each time.
+    pub fn key(
         &self,
         tx: &ReadTx<'_>,
         hash: &SecretHash,
         find: impl FnOnce() -> Result<Option<KeyFacts>, AppError>,
     ) -> Result<Option<Arc<KeyFacts>>, AppError> {
-        let version = tx.prepare(DATA_VERSION)?.query_row([], |row| row.get(0)).map_err(|e| store_error(&e))?;
-        if let (seen, keys) = &*self.0.borrow()
-            && *seen == version
-            && let Some(facts) = keys.get(hash)
-        {
+        let mut findings = self.in_force(tx)?;
+        if let Some(facts) = findings.keys.get(hash) {
             return Ok(Some(Arc::clone(facts)));
         }
         let Some(facts) = find()?.map(Arc::new) else { return Ok(None) };
-        let (seen, keys) = &mut *self.0.borrow_mut();
-        if *seen != version || keys.len() >= MOST_KEYS {
-            keys.clear();
+        if findings.keys.len() >= MOST {
+            findings.keys.clear();
         }
-        *seen = version;
-        keys.insert(*hash, Arc::clone(&facts));
+        findings.keys.insert(*hash, Arc::clone(&facts));
         Ok(Some(facts))
+    }
+
+    /// How many rows a statement counts; the question is its text with its values.
+    pub fn count(
+        &self,
+        tx: &ReadTx<'_>,
+        question: String,
+        count: impl FnOnce() -> Result<i64, AppError>,
+    ) -> Result<i64, AppError> {
+        let mut findings = self.in_force(tx)?;
+        if let Some(count) = findings.counts.get(&question) {
+            return Ok(*count);
+        }
+        let counted = count()?;
+        if findings.counts.len() >= MOST {
+            findings.counts.clear();
+        }
+        findings.counts.insert(question, counted);
+        Ok(counted)
     }
 }
 
@@ -79,7 +112,7 @@ impl ManageConnection for Readers {
     type Error = rusqlite::Error;
 
     fn connect(&self) -> rusqlite::Result<Reader> {
-        Ok(Reader { connection: self.0.connect()?, keys: KnownKeys::default() })
+        Ok(Reader { connection: self.0.connect()?, known: Known::default() })
     }
 
     fn is_valid(&self, reader: &mut Reader) -> rusqlite::Result<()> {
@@ -131,7 +164,7 @@ impl Snapshot {
     }
 
     pub fn read<T>(&self, work: impl FnOnce(&ReadTx<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
-        work(&ReadTx { connection: &self.0.connection, keys: Some(&self.0.keys) })
+        work(&ReadTx { connection: &self.0.connection, known: Some(&self.0.known) })
     }
 }
 
@@ -150,7 +183,8 @@ impl Drop for Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::engine::{connection, migrate};
+    use crate::store::engine::{connection, cost, migrate};
+    use crate::store::list_sql::ListSql;
     use crate::store::{SchemaFile, keys};
 
     const HASH: SecretHash = [7; 32];
@@ -211,6 +245,25 @@ mod tests {
         }
         house.other.execute_batch("DELETE FROM api_key_secrets").unwrap();
         assert!(house.found().is_none(), "a secret that is gone still opens");
+    }
+
+    #[test]
+    fn what_was_counted_is_remembered_until_anything_is_committed_and_only_for_the_same_question() {
+        let house = House::new();
+        let count = |name: &str| {
+            let mut sql = ListSql::new("SELECT count(*) FROM api_keys WHERE 1 = 1");
+            sql.and("name = ?", [name.to_owned().into()]);
+            Snapshot::of(&house.pool).unwrap().read(|tx| {
+                let before = cost::spent();
+                let counted = sql.count(tx)?;
+                Ok((counted, (cost::spent() - before).statements))
+            })
+        };
+        // Asking for the version is a statement too.
+        assert_eq!([count("k").unwrap(), count("k").unwrap()], [(1, 2), (1, 1)]);
+        assert_eq!(count("other").unwrap(), (0, 2));
+        house.other.execute_batch("UPDATE api_keys SET name = 'other'").unwrap();
+        assert_eq!([count("k").unwrap(), count("other").unwrap()], [(0, 2), (1, 2)]);
     }
 
     #[test]

@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::domain::error::AppError;
 use crate::panics;
-use crate::store::engine::connection::{BUSY, OpenFile, execute, wal_of};
+use crate::store::engine::checkpoint::Checkpointer;
+use crate::store::engine::connection::{OpenFile, execute};
 use crate::store::engine::tally::{Tally, WriterFigures};
 use crate::store::{OpenError, Synchronous, WriteTx, connection_error};
 
@@ -21,12 +22,6 @@ pub const QUEUE: usize = 1024;
 
 /// Jobs that share one commit: bounds how long the first of a group waits for the last.
 const GROUP: usize = 256;
-
-/// Above this the write-ahead log is cut back when nothing waits.
-const WAL_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
-
-/// After a cut that readers prevented.
-const CUT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 trait Job: Send {
     /// Runs the closure.
@@ -93,13 +88,17 @@ impl std::fmt::Debug for Writer {
 impl Writer {
     pub fn start(path: &Path, synchronous: Synchronous, queue: usize) -> Result<Self, OpenError> {
         let connection = super::connection::open(path, synchronous)?;
+        Checkpointer::relieve(&connection);
+        // What a savepoint may have to put back is copied beside it, page by page: into memory, and of one job at a time.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        let checkpointer = Checkpointer::start(path, synchronous)?;
         let (sender, receiver) = sync_channel(queue);
         let tally = Arc::new(Tally::default());
         let counted = Arc::clone(&tally);
-        let (wal, file) = (wal_of(path), OpenFile::of(path)?);
+        let file = OpenFile::of(path)?;
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || serve(&connection, &receiver, &file, &wal, &counted))
+            .spawn(move || serve(&connection, checkpointer, &receiver, &file, &counted))
             .map_err(|e| OpenError::File { path: path.to_owned(), cause: e.to_string() })?;
         Ok(Self { queue: Some(sender), thread: Some(thread), tally })
     }
@@ -144,8 +143,13 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFile, wal: &Path, tally: &Tally) {
-    let mut not_before: Option<Instant> = None;
+fn serve(
+    connection: &Connection,
+    mut checkpointer: Checkpointer,
+    queue: &Receiver<Box<dyn Job>>,
+    file: &OpenFile,
+    tally: &Tally,
+) {
     while let Ok(first) = queue.recv() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -153,16 +157,13 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, file: &OpenFil
         {
             group.push(next);
         }
-        let idle = group.len() < GROUP;
         tally.takes_up(group.len());
         if let Err(why) = panics::catch(|| carry_out(connection, file, group, tally)) {
             roll_back(connection);
             tally.answers();
             tracing::error!(why, "a group of writes panicked");
         }
-        if idle && not_before.is_none_or(|at| Instant::now() >= at) {
-            not_before = if cut_back(connection, wal) { None } else { Some(Instant::now() + CUT_AGAIN_AFTER) };
-        }
+        checkpointer.tend(connection);
     }
 }
 
@@ -237,25 +238,5 @@ fn roll_back(connection: &Connection) {
         && let Err(error) = execute(connection, "ROLLBACK")
     {
         tracing::error!(%error, "a transaction could not be rolled back");
-    }
-}
-
-/// Readers can keep the log from being cut back, so this gives up quickly. False: it should be tried again, but later.
-fn cut_back(connection: &Connection, wal: &Path) -> bool {
-    if std::fs::metadata(wal).map_or(0, |file| file.len()) <= WAL_LIMIT_BYTES {
-        return true;
-    }
-    let cut = connection
-        .busy_timeout(Duration::from_millis(20))
-        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
-    if let Err(error) = connection.busy_timeout(BUSY) {
-        tracing::error!(%error, "the writer's patience could not be set back");
-    }
-    match cut {
-        Ok(busy) => busy == 0,
-        Err(error) => {
-            tracing::warn!(%error, "the write-ahead log could not be cut back");
-            false
-        }
     }
 }

@@ -44,8 +44,8 @@ const NEIGHBOUR: &str = "
 /// Finds a key by the SHA-256 of a secret that is the whole key.
 pub fn find_facts(tx: &ReadTx<'_>, hash: &SecretHash) -> Result<Option<Arc<KeyFacts>>, AppError> {
     let find = || Ok(found(tx, FIND, [hash])?.pop().map(|(facts, _)| facts));
-    match tx.keys {
-        Some(known) => known.find(tx, hash, find),
+    match tx.known {
+        Some(known) => known.key(tx, hash, find),
         None => Ok(find()?.map(Arc::new)),
     }
 }

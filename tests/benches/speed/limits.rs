@@ -112,9 +112,7 @@ impl Raw {
             groups += 1.0;
             execute(&self.connection, "BEGIN IMMEDIATE");
             while ((self.made - before) as f64) < groups * mean {
-                execute(&self.connection, "SAVEPOINT job");
                 self.create();
-                execute(&self.connection, "RELEASE job");
             }
             execute(&self.connection, "COMMIT");
         }
@@ -161,6 +159,7 @@ fn connect(path: &Path) -> Connection {
     }
     connection.pragma_update(None, "foreign_keys", true).unwrap();
     connection.pragma_update(None, "trusted_schema", false).unwrap();
+    connection.pragma_update(None, "temp_store", "MEMORY").unwrap();
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024).unwrap();
     connection.set_prepared_statement_cache_capacity(256);
     connection

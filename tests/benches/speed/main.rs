@@ -29,6 +29,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
+use mimalloc::MiMalloc;
 
 use self::client::Connection;
 use self::load::Target;
@@ -36,6 +37,10 @@ use self::ours::{House, Panel, Process, free_address};
 use self::peers::{Datasette, Pocketbase};
 use self::rounds::{Field, Part};
 use self::series::Series;
+
+/// The limits have what the panel has.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Subscribers of the databases but the large one.
 const FEW: u32 = 10_000;
@@ -51,11 +56,11 @@ const BYTES_OF_ALL_ELSE: u64 = 8 * 1024 * 1024 * 1024;
 #[derive(Parser)]
 struct Options {
     /// The pocketbase binary.
-    #[arg(long)]
-    pocketbase: PathBuf,
+    #[arg(long, requires = "datasette")]
+    pocketbase: Option<PathBuf>,
     /// The folder that Datasette is installed in.
-    #[arg(long)]
-    datasette: PathBuf,
+    #[arg(long, requires = "pocketbase")]
+    datasette: Option<PathBuf>,
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// How long each figure is measured in each round.
@@ -191,7 +196,10 @@ fn main() {
         return limits::serve(Path::new(answer), address.parse().unwrap()).unwrap();
     }
     let options = Options::parse();
-    let (pocketbase, datasette) = (Pocketbase::at(&options.pocketbase), Datasette::at(&options.datasette));
+    let (Some(pocketbase), Some(datasette)) = (&options.pocketbase, &options.datasette) else {
+        return eprintln!("speed: nothing is measured without the peers; tests/benches/run installs and passes them");
+    };
+    let (pocketbase, datasette) = (Pocketbase::at(pocketbase), Datasette::at(datasette));
     let scratch = Scratch::make(&options);
     let mut beside = machine::describe(&scratch.path);
     let (rounds, seconds) = (options.rounds, options.seconds);
