@@ -60,7 +60,7 @@ pub use engine::writer::QUEUE;
 pub use opening::OpenError;
 
 use engine::connection::OpenFile;
-use engine::reader::{self, Known, Pool};
+use engine::reader::{self, Known, Pool, ThreadReaders};
 use engine::writer::Writer;
 use engine::{connection, migrate};
 
@@ -107,7 +107,7 @@ pub struct Migrated {
 
 /// The database. Cheap to share behind an `Arc`.
 pub struct Db {
-    fast: Pool,
+    fast: ThreadReaders,
     slow: Pool,
     writer: Writer,
     file: OpenFile,
@@ -143,8 +143,9 @@ impl Db {
         connection::keep_to_owner(path)?;
         drop(opening);
         let writer = Writer::start(path, options.synchronous, options.queue)?;
-        let fast = reader::pool(path, options.fast_readers)?;
-        let slow = reader::pool(path, options.slow_readers)?;
+        let opener = reader::opener();
+        let fast = ThreadReaders::open(path, options.fast_readers, &opener)?;
+        let slow = reader::pool(path, options.slow_readers, &opener)?;
         Ok(Self { fast, slow, writer, file: OpenFile::of(path)?, failing: AtomicBool::new(false), migrated })
     }
 
@@ -155,7 +156,7 @@ impl Db {
 
     /// One snapshot for several reads that cost microseconds.
     pub fn snapshot(&self) -> Result<Snapshot, AppError> {
-        Snapshot::of(&self.fast)
+        self.fast.snapshot()
     }
 
     /// Reads from one snapshot. For what costs microseconds: it runs on the caller's thread.

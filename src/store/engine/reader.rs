@@ -1,6 +1,6 @@
 //! Connections that may not write, and what each knows as long as nothing changes.
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use r2d2::{ManageConnection, PooledConnection};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::Connection;
+use scheduled_thread_pool::ScheduledThreadPool;
 
 use super::connection::{execute, initialise};
 use crate::domain::error::AppError;
@@ -124,8 +125,44 @@ impl ManageConnection for Readers {
     }
 }
 
+thread_local! {
+    /// Which of the readers this thread used last.
+    static LAST: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Readers for the threads that answer. A thread keeps to the one it used last, so that two threads on two cores do not
+/// hand the same memory to and fro.
+pub struct ThreadReaders(Vec<Pool>);
+
+impl ThreadReaders {
+    pub fn open(path: &Path, size: u32, opener: &Arc<ScheduledThreadPool>) -> Result<Self, OpenError> {
+        (0..size.max(1)).map(|_| pool(path, 1, opener)).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub fn snapshot(&self) -> Result<Snapshot, AppError> {
+        let last = LAST.get();
+        for at in (last..self.0.len()).chain(0..last) {
+            // One that nobody has used yet is opened.
+            if let Some(pool) = self.0.get(at)
+                && let Some(reader) =
+                    pool.try_get().or_else(|| (pool.state().connections == 0).then(|| pool.get().ok())?)
+            {
+                LAST.set(at);
+                return Snapshot::begin(reader);
+            }
+        }
+        let all_busy = || AppError::Overloaded { retry_after_seconds: 1 };
+        Snapshot::of(self.0.get(last).or(self.0.first()).ok_or_else(all_busy)?)
+    }
+}
+
+/// What opens the readers of all pools.
+pub fn opener() -> Arc<ScheduledThreadPool> {
+    Arc::new(ScheduledThreadPool::builder().num_threads(1).thread_name_pattern("readers").build())
+}
+
 /// Readers may not write, whatever statement reaches them.
-pub fn pool(path: &Path, size: u32) -> Result<Pool, OpenError> {
+pub fn pool(path: &Path, size: u32, opener: &Arc<ScheduledThreadPool>) -> Result<Pool, OpenError> {
     let manager = SqliteConnectionManager::file(path).with_init(|connection| {
         initialise(connection, Synchronous::Normal)?;
         // A reader waits for nobody but a recovery after a crash.
@@ -138,6 +175,7 @@ pub fn pool(path: &Path, size: u32) -> Result<Pool, OpenError> {
         .max_lifetime(None)
         .test_on_check_out(false)
         .connection_timeout(Duration::from_secs(2))
+        .thread_pool(Arc::clone(opener))
         .build(Readers(manager))
         .map_err(|e| OpenError::File { path: path.to_owned(), cause: e.to_string() })
 }
@@ -159,6 +197,10 @@ impl Snapshot {
             true => AppError::Overloaded { retry_after_seconds: 1 },
             false => AppError::Unavailable(e.to_string()),
         })?;
+        Self::begin(reader)
+    }
+
+    fn begin(reader: PooledConnection<Readers>) -> Result<Self, AppError> {
         execute(&reader.connection, "BEGIN").map_err(|e| connection_error(&e))?;
         Ok(Self(reader))
     }
@@ -213,7 +255,7 @@ mod tests {
             let mut other = connection::open(&path, Synchronous::Normal).unwrap();
             migrate::run(&mut other, SchemaFile::Main).unwrap();
             other.execute_batch(MADE).unwrap();
-            Self { pool: pool(&path, 1).unwrap(), other, _folder: folder }
+            Self { pool: pool(&path, 1, &opener()).unwrap(), other, _folder: folder }
         }
 
         fn finds(&self, snapshot: &Snapshot) -> Option<Arc<KeyFacts>> {
