@@ -94,6 +94,7 @@ impl Field {
                     let limit = self.limit_target();
                     let peak = self.wrk(limit.address, &load::gets(limit, &path, upto, seed));
                     series.add("read, limit 1", peak.per_second);
+                    series.add("read p99, limit 1 ms", peak.p99_ms);
                 }
                 _ => {
                     let peer = &self.peers[turn - 2];

@@ -29,7 +29,12 @@ impl Series {
 
     /// The median of what the rounds give each for itself: a round's noise hits both of its sides.
     pub fn ratio(&self, of: &str, to: &str) -> f64 {
-        median(self.of(of).iter().zip(self.of(to)).map(|(of, to)| of / to).collect())
+        median(self.ratios(of, to))
+    }
+
+    /// Of each round.
+    pub fn ratios(&self, of: &str, to: &str) -> Vec<f64> {
+        self.of(of).iter().zip(self.of(to)).map(|(of, to)| of / to).collect()
     }
 
     pub fn json(&self) -> Value {

@@ -162,6 +162,14 @@ pub fn text(lines: &[Line], series: &Series, beside: &[String]) -> String {
     told("create : Datasette", series.ratio("create", "create, Datasette"), "");
     told("list, without total : Datasette", series.ratio("list", "list, Datasette"), "");
     told("list, with total : Datasette", series.ratio("list with total", "list with total, Datasette"), "");
+    told(
+        "p99 of limit 1 under its peak, which is what the two cores leave",
+        series.median("read p99, limit 1 ms"),
+        " ms",
+    );
+    let each = |of: &str, to: &str| series.ratios(of, to).into_iter().map(figure_text).collect::<Vec<_>>().join(", ");
+    say(&format!("- read by id : limit 1 in each round: {}", each("read", "read, limit 1")));
+    say(&format!("- durable create : limit 2 in each round: {}", each("create", "create, limit 2")));
     beside.iter().for_each(|line| say(&format!("- {line}")));
     text
 }
