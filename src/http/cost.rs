@@ -10,13 +10,13 @@ use futures_util::FutureExt;
 use tempfile::TempDir;
 
 use super::{State, door};
-use crate::actions;
+use crate::actions::subscribers::{self, Change};
 use crate::app::{App, Clock};
 use crate::config::Config;
 use crate::domain::keys::hash_of;
 use crate::domain::policy;
 use crate::domain::services::ServiceId;
-use crate::domain::subscribers::{Draft, Login, NewSubscriber};
+use crate::domain::subscribers::{Login, NewSubscriber};
 use crate::running::Running;
 use crate::store::cost::{self, Cost};
 
@@ -70,24 +70,13 @@ impl House {
     /// What a create costs the thread that writes.
     fn create(&self, turn: i64) -> Cost {
         let app = &self.state().app;
-        let draft = Draft {
-            username: Login::parse("username", &format!("new{turn}")).unwrap(),
-            service_id: ServiceId(1),
-            full_name: Some("New Customer".to_owned()),
-            phone: None,
-            address: None,
-            email: None,
-            note: None,
-            expiry_date: None,
-            nas_id: None,
-            mac_address: None,
-            external_id: None,
-        };
+        let values = Change { full_name: Some("New Customer".to_owned()), ..Change::default() };
+        let draft = values.into_draft(Login::parse("username", &format!("new{turn}")).unwrap(), ServiceId(1));
         let (uid, password_sealed) = ([1; 16], vec![0; 40]);
         let new = NewSubscriber { draft, uid, password_sealed, now: app.now(), today: app.today() };
         let work = move |tx: &crate::store::WriteTx<'_>| {
             let before = cost::spent();
-            actions::subscribers::create(tx, &policy::operator("test"), &new)?;
+            subscribers::create(tx, &policy::operator("test"), &new)?;
             Ok(cost::spent() - before)
         };
         app.db.write_blocking(work).unwrap()

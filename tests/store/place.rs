@@ -5,14 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use panel::actions::{self, keys::Credential};
+use panel::actions::{self, keys::Credential, subscribers::Change};
 use panel::domain::error::AppError;
 use panel::domain::keys::{Grants, KeyDraft, NewSecret, Scope};
 use panel::domain::money::Money;
 use panel::domain::policy::{self, Asked, Origin, Permit};
 use panel::domain::routes::Surface;
 use panel::domain::services::{NewService, Period, ServiceId};
-use panel::domain::subscribers::{Draft, Login, NewSubscriber};
+use panel::domain::subscribers::{Login, NewSubscriber};
 use panel::domain::time::{Date, Timestamp};
 use panel::domain::users::{Email, Role, Username};
 use panel::store::{Db, Options, Synchronous, WriteTx};
@@ -109,19 +109,7 @@ pub fn add_service(tx: &WriteTx<'_>, name: &str) -> Result<ServiceId, AppError> 
 /// A subscriber of the first plan, nothing else given.
 pub fn subscriber(username: &str) -> NewSubscriber {
     NewSubscriber {
-        draft: Draft {
-            username: Login::parse("username", username).unwrap(),
-            service_id: ServiceId(1),
-            full_name: None,
-            phone: None,
-            address: None,
-            email: None,
-            note: None,
-            expiry_date: None,
-            nas_id: None,
-            mac_address: None,
-            external_id: None,
-        },
+        draft: Change::default().into_draft(Login::parse("username", username).unwrap(), ServiceId(1)),
         uid: rand::random(),
         password_sealed: vec![0; 40],
         now: NOW,

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::interrupted;
 use crate::actions;
-use crate::actions::subscribers::password;
+use crate::actions::subscribers::{Change, password};
 use crate::app::{App, Clock};
 use crate::cli::operator;
 use crate::cli::output::Failure;
@@ -22,7 +22,7 @@ use crate::crypto::random;
 use crate::domain::error::AppError;
 use crate::domain::keys::{Grants, KeyDraft, Scope, Style};
 use crate::domain::services::ServiceId;
-use crate::domain::subscribers::{Draft, Login, NewSubscriber};
+use crate::domain::subscribers::{Login, NewSubscriber};
 use crate::http::{self, State};
 use crate::jobs;
 use crate::running::Running;
@@ -126,19 +126,9 @@ fn fill(app: &App, subscribers: u32, stop: &AtomicBool) -> Result<(), Failure> {
 }
 
 fn subscriber(app: &App, number: u32) -> Result<NewSubscriber, AppError> {
-    let draft = Draft {
-        username: Login::parse("username", &format!("loaded{number}@example.net"))?,
-        service_id: ServiceId(1),
-        full_name: Some(format!("Loaded Customer {number}")),
-        phone: Some("+961 1 234567".to_owned()),
-        address: None,
-        email: None,
-        note: None,
-        expiry_date: None,
-        nas_id: None,
-        mac_address: None,
-        external_id: None,
-    };
+    let (full_name, phone) = (Some(format!("Loaded Customer {number}")), Some("+961 1 234567".to_owned()));
+    let username = Login::parse("username", &format!("loaded{number}@example.net"))?;
+    let draft = Change { full_name, phone, ..Change::default() }.into_draft(username, ServiceId(1));
     let (uid, secret) = (random::uid()?, random::password()?);
     let password_sealed = password::seal(&app.sealer, &uid, &secret)?;
     Ok(NewSubscriber { draft, uid, password_sealed, now: app.now(), today: app.today() })
