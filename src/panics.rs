@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
+use std::thread::JoinHandle;
 
 use crate::domain::text;
 
@@ -38,6 +39,13 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         let why = text::of_panic(panic.as_ref());
         PLACE.take().map_or_else(|| why.to_owned(), |place| format!("{why} ({place})"))
     })
+}
+
+/// Waits for the end of a thread of ours, and tells where that was a panic.
+pub fn join(thread: Option<JoinHandle<()>>, name: &str) {
+    if thread.is_some_and(|thread| thread.join().is_err()) {
+        tracing::error!("the {name} thread ended in a panic");
+    }
 }
 
 /// [`catch`] for what is awaited.

@@ -12,6 +12,7 @@ use super::visit::Visit;
 use crate::domain::keys::KeyId;
 use crate::domain::policy::Caller;
 use crate::domain::routes::Route;
+use crate::panics;
 
 /// Failures that may wait to be told.
 const QUEUE: usize = 65_536;
@@ -114,11 +115,7 @@ impl Aftermaths {
 impl Drop for Aftermaths {
     fn drop(&mut self) {
         self.queue = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the aftermath thread ended in a panic");
-        }
+        panics::join(self.thread.take(), "aftermath");
         self.reports.end_minute();
     }
 }

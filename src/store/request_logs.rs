@@ -22,6 +22,7 @@ use super::{OpenError, SchemaFile, Synchronous};
 use crate::domain::keys::KeyId;
 use crate::domain::request_logs::{NewLog, RequestLog};
 use crate::domain::time::Timestamp;
+use crate::panics;
 
 const LIST_OF_KEY: &str = "
     SELECT at, key_id, generation, method, route, path, status, gate, ip, latency_us, request_id
@@ -89,11 +90,7 @@ impl RequestLogs {
 impl Drop for RequestLogs {
     fn drop(&mut self) {
         self.waiting.close();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the request-log thread ended in a panic");
-        }
+        panics::join(self.thread.take(), "request-log");
     }
 }
 

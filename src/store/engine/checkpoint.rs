@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
 use super::connection::{self, BUSY};
+use crate::panics;
 use crate::store::{OpenError, Synchronous};
 
 /// What is committed meanwhile is brought over together: a page that many commits changed is written once.
@@ -136,11 +137,7 @@ fn begin_anew(connection: &Connection, complaint: &mut Complaint) -> bool {
 impl Drop for Checkpointer {
     fn drop(&mut self) {
         self.tell = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the checkpoint thread ended in a panic");
-        }
+        panics::join(self.thread.take(), "checkpoint");
     }
 }
 

@@ -135,11 +135,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.queue = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the writer thread ended in a panic");
-        }
+        panics::join(self.thread.take(), "writer");
     }
 }
 
