@@ -87,15 +87,16 @@ pub const FORGET_MILLIS: i64 = Timestamp::DAY;
 
 impl Attempts {
     fn remembered(self, now: Timestamp) -> Self {
-        let age = now.millis().saturating_sub(self.updated_at.millis());
+        // Of a day ahead: the clock was set back, and what it counted until then says nothing of now.
+        let age = now.millis().saturating_sub(self.updated_at.millis()).saturating_abs();
         if age >= FORGET_MILLIS { Self::default() } else { self }
     }
 
     /// Seconds until the name may be tried again from this address.
     pub fn wait_seconds(self, now: Timestamp) -> Option<i64> {
-        // A clock that was set back must not lock anybody out for years.
-        let wait = (self.locked_until?.millis() - now.millis()).min(LONGEST_LOCK_MILLIS);
-        (wait > 0).then_some((wait + Timestamp::SECOND - 1) / Timestamp::SECOND)
+        let wait = self.locked_until?.millis().saturating_sub(now.millis());
+        // A lock that ends later than any can was made before the clock was set back: it would shut the owner out for years.
+        (1..=LONGEST_LOCK_MILLIS).contains(&wait).then_some((wait + Timestamp::SECOND - 1) / Timestamp::SECOND)
     }
 
     /// One failure more. `of_all`: those of the name from all addresses, where this is of one address. A name under
@@ -141,10 +142,19 @@ mod tests {
     }
 
     #[test]
-    fn a_day_later_all_is_forgotten_and_a_clock_set_back_locks_for_an_hour_at_most() {
+    fn a_day_later_all_is_forgotten() {
         let calm = Attempts::default();
         let later = NOW.plus_millis(FORGET_MILLIS);
         assert_eq!(failed(9, calm).plus_one(Some(calm), later).failures, 1);
-        assert_eq!(failed(9, calm).wait_seconds(Timestamp(0)), Some(3_600));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_locks_nobody_out_until_it_comes_there_again() {
+        let calm = Attempts::default();
+        let locked = failed(11, calm);
+        assert_eq!(locked.wait_seconds(NOW.plus_millis(-1)), None);
+        assert_eq!(locked.wait_seconds(Timestamp(0)), None);
+        assert_eq!(locked.plus_one(Some(calm), Timestamp(0)).failures, 1, "and the ladder begins anew");
+        assert_eq!(locked.plus_one(Some(calm), NOW.plus_millis(-60_000)).failures, 12, "a correction by NTP is none");
     }
 }

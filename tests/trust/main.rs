@@ -26,4 +26,9 @@ mod raw_http;
 mod server;
 mod size;
 
+mod client;
+mod truth;
+mod work;
+
+mod crash;
 mod sync_order;
