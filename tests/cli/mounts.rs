@@ -1,5 +1,5 @@
-//! File systems of a test's own: small, full, read-only. The test runs itself again in a user and a mount namespace where
-//! it may mount; nothing of it is seen outside, and it goes with the process.
+//! File systems of a test's own: small, full, read-only, without power. The test runs itself again in a mount namespace
+//! where it may mount; nothing of it is seen outside, and it goes with the process.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -15,16 +15,31 @@ const INSIDE: &str = "PANEL_TEST_MAY_MOUNT";
 /// How a process is given the right to mount: as anybody, or as root where the system keeps that from others.
 const WAYS: [&[&str]; 2] = [&["--user", "--map-root-user", "--mount"], &["--mount"]];
 
+/// Files as disks, which only root may mount.
+const XFS: &str = "truncate -s 300M disk && mkfs.xfs -q disk && mkdir on && mount -o loop disk on";
+
 /// Runs a test, named by its path in this binary, where it may mount. A machine that lets nobody do so skips it, and says
 /// that past the test runner, which hides what a test prints.
 #[track_caller]
 pub fn where_one_may_mount(test: &str, body: impl FnOnce()) {
+    static WAY: OnceLock<Option<&[&str]>> = OnceLock::new();
+    let way = || *WAY.get_or_init(|| way("mount -t tmpfs -o size=64k none /mnt"));
+    inside(test, way, "this machine allows no mount (unshare --user --mount)", body);
+}
+
+/// The same for disks of one's own.
+#[track_caller]
+pub fn where_one_may_mount_disks(test: &str, body: impl FnOnce()) {
+    static WAY: OnceLock<Option<&[&str]>> = OnceLock::new();
+    inside(test, || *WAY.get_or_init(|| way(XFS)), "needs root, loop devices, XFS and xfsprogs", body);
+}
+
+fn inside(test: &str, way: impl FnOnce() -> Option<&'static [&'static str]>, why_not: &str, body: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return body();
     }
     let Some(way) = way() else {
-        let line =
-            format!("SKIPPED, nothing was shown: {test}: this machine allows no mount (unshare --user --mount)\n");
+        let line = format!("SKIPPED, nothing was shown: {test}: {why_not}\n");
         return std::io::stderr().write_all(line.as_bytes()).unwrap();
     };
     // What is mounted inside keeps its folder from being removed there.
@@ -35,25 +50,31 @@ pub fn where_one_may_mount(test: &str, body: impl FnOnce()) {
     let ran = command.output().unwrap();
     let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "{said}");
+    // What it measured, where that is asked for.
+    for line in said.lines().filter(|line| line.starts_with("figures: ")) {
+        std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
     // A name that is misspelt would run nothing, and that successfully.
     assert!(said.contains("test result: ok. 1 passed"), "{said}");
 }
 
-fn way() -> Option<&'static [&'static str]> {
-    static WAY: OnceLock<Option<&[&str]>> = OnceLock::new();
-    *WAY.get_or_init(|| {
-        let works = |way: &&&[&str]| {
-            let mount = "mount -t tmpfs -o size=64k none /mnt";
-            let tried = Command::new("unshare").args(**way).args(["sh", "-c", mount]).output();
-            tried.is_ok_and(|tried| tried.status.success())
-        };
-        WAYS.iter().find(works).copied()
-    })
+/// The first way in which this can be mounted.
+fn way(mount: &str) -> Option<&'static [&'static str]> {
+    let works = |way: &&&[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let tried = Command::new("unshare").args(**way).args(["sh", "-c", mount]).current_dir(&folder).output();
+        tried.is_ok_and(|tried| tried.status.success())
+    };
+    WAYS.iter().find(works).copied()
 }
 
 fn mount(arguments: &[&str]) {
-    let ran = Command::new("mount").args(arguments).output().unwrap();
-    assert!(ran.status.success(), "mount {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    ran("mount", arguments);
+}
+
+fn ran(program: &str, arguments: &[&str]) {
+    let ran = Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{program}: {e}"));
+    assert!(ran.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
 }
 
 impl Home {
@@ -83,6 +104,47 @@ impl Home {
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// A disk with XFS whose power can be cut, in a file beside the folder it is mounted on.
+#[derive(Debug)]
+pub struct Disk {
+    image: PathBuf,
+    mounted_on: PathBuf,
+}
+
+impl Disk {
+    /// A new one, under the home's folder.
+    pub fn under(home: &Home) -> Self {
+        let image = home.folder().with_extension("disk");
+        File::create(&image).unwrap().set_len(300 << 20).unwrap();
+        ran("mkfs.xfs", &["-q", text(&image)]);
+        let disk = Self { image, mounted_on: home.folder().to_owned() };
+        disk.mount();
+        disk
+    }
+
+    fn mount(&self) {
+        mount(&["-o", "loop", text(&self.image), text(&self.mounted_on)]);
+    }
+
+    /// From this moment nothing reaches the disk any more; what was not synced is gone.
+    pub fn cut_power(&self) {
+        ran("xfs_io", &["-x", "-c", "shutdown", text(&self.mounted_on)]);
+    }
+
+    /// The power is back. Nobody may have a file open there.
+    pub fn restore_power(&self) {
+        ran("umount", &[text(&self.mounted_on)]);
+        self.mount();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.mounted_on).output();
+        let _ = fs::remove_file(&self.image);
+    }
 }
 
 /// What takes the space.

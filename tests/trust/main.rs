@@ -19,6 +19,9 @@ mod document;
 #[path = "../cli/home.rs"]
 mod home;
 #[expect(dead_code, reason = "the tests of the command line use all of it")]
+#[path = "../cli/mounts.rs"]
+mod mounts;
+#[expect(dead_code, reason = "the tests of the command line use all of it")]
 #[path = "../cli/raw_http.rs"]
 mod raw_http;
 #[expect(dead_code, reason = "the tests of the command line use all of it")]
@@ -31,4 +34,5 @@ mod truth;
 mod work;
 
 mod crash;
+mod power_cut;
 mod sync_order;

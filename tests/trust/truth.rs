@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::work::{Deed, Effect, Place, Told};
 
@@ -133,8 +133,11 @@ pub fn lost(database: &Connection, told: &Told) -> Vec<String> {
     let mut statement =
         database.prepare("SELECT note, status, deleted_at IS NOT NULL FROM subscribers WHERE id = ?1").unwrap();
     for (id, known) in &subscribers {
-        let (note, status, gone): (String, i64, bool) =
-            statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        let row = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional().unwrap();
+        let Some((note, status, gone)): Option<(String, i64, bool)> = row else {
+            wrong.push(format!("the acknowledged subscriber {id} is lost"));
+            continue;
+        };
         let may = |effect: &Effect| known.maybe == Some(effect);
         let right = known.note.is_none_or(|known| known == note || may(&Effect::Note(*id, note.clone())))
             && known.status.is_none_or(|known| known == status || may(&Effect::Status(*id, status)))

@@ -67,6 +67,14 @@ pub struct Told {
     pub unknown: Vec<Deed>,
 }
 
+impl Told {
+    /// What of it still holds after later rounds: a key whose revocation was not answered is revoked by the next one.
+    pub fn later(&self) -> Self {
+        let unknown = self.unknown.iter().filter(|deed| !matches!(deed.effect, Effect::Row(Place::RevokedKey, _)));
+        Self { acknowledged: self.acknowledged.clone(), unknown: unknown.cloned().collect() }
+    }
+}
+
 /// The credentials of all surfaces.
 #[derive(Debug, Clone)]
 pub struct Credentials {
@@ -119,13 +127,15 @@ impl Credentials {
     }
 }
 
-/// Eight callers write until they are told to stop or the server is gone.
+/// Eight callers write until `meanwhile` is over or the server is gone. What is answered after `meanwhile` has said that
+/// the end came counts as not answered: a disk that is shut down may still call a sync done that it cut off, as no disk
+/// without power can.
 pub fn work(
     address: SocketAddr,
     credentials: &Credentials,
     round: usize,
     random: &mut StdRng,
-    meanwhile: impl FnOnce(),
+    meanwhile: impl FnOnce(&AtomicBool),
 ) -> Told {
     let stop = AtomicBool::new(false);
     let mut told = Told::default();
@@ -147,7 +157,7 @@ pub fn work(
                 scope.spawn(move || worker.run(stop))
             })
             .collect();
-        meanwhile();
+        meanwhile(stop);
         stop.store(true, Ordering::SeqCst);
         for worker in workers {
             let one = worker.join().unwrap();
@@ -191,7 +201,7 @@ impl Worker<'_> {
             let answer = self.caller.send(request.method, &request.path, &headers, &request.body);
             let deed = Deed { effect: request.effect, guard };
             match answer {
-                Some((200 | 201, body)) => {
+                Some((200 | 201, body)) if !stop.load(Ordering::SeqCst) => {
                     let id = || body["data"]["id"].as_i64().unwrap();
                     match &deed.effect {
                         Effect::Row(Place::Subscriber, _) => self.subscribers.push(id()),
@@ -201,7 +211,7 @@ impl Worker<'_> {
                     self.told.acknowledged.push(deed);
                 }
                 // Where the disk is gone there is a refusal, and after it nobody tries any more.
-                None | Some((503, _)) => {
+                None | Some((200 | 201 | 503, _)) => {
                     self.told.unknown.push(deed);
                     break;
                 }
