@@ -4,8 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::string_slice,
-    clippy::print_stderr,
-    reason = "a helper that cannot go on fails the test that called it; the long form tells its figures"
+    reason = "a helper that cannot go on fails the test that called it"
 )]
 #![expect(clippy::disallowed_types, reason = "looks into the files behind the binary's back")]
 
@@ -33,6 +32,7 @@ mod client;
 mod truth;
 mod work;
 
+mod clock;
 mod crash;
 mod power_cut;
 mod sync_order;

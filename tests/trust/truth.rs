@@ -148,3 +148,61 @@ pub fn lost(database: &Connection, told: &Told) -> Vec<String> {
     }
     wrong
 }
+
+/// The positive control: what each check is there for is seen by it.
+#[test]
+fn each_kind_of_damage_is_seen() {
+    use crate::home::Home;
+    use crate::work::{Credentials, work};
+
+    let home = Home::with_database();
+    let mut credentials = Credentials::make(&home);
+    let mut server = home.serve_with(&crate::crash::NO_LIMITS);
+    credentials.log_in(&server);
+    let database = home.open("panel.db");
+    let some_of_each = "SELECT min((SELECT count(*) FROM renewals), (SELECT count(*) FROM transactions),
+        (SELECT count(*) FROM nas), (SELECT count(*) FROM users) - 1, (SELECT count(*) FROM subscribers WHERE status = 2),
+        (SELECT count(*) FROM subscribers WHERE note <> ''), (SELECT count(*) FROM subscribers WHERE deleted_at > 0),
+        (SELECT count(*) FROM api_keys WHERE revoked_at > 0))";
+    let told = work(server.address, &credentials, 0, &mut crate::size::random("damage"), |_| {
+        while number(&database, some_of_each) < 2 {
+            std::thread::yield_now();
+        }
+    });
+    assert_eq!(server.stop(), Some(0));
+    assert_eq!([broken(&database), lost(&database, &told)].concat(), [""; 0]);
+    database.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    let changed = |statement: &str| {
+        database.execute_batch("SAVEPOINT damage").unwrap();
+        assert!(database.execute(statement, []).unwrap() > 0, "{statement} changes nothing");
+        let found = (broken(&database), lost(&database, &told));
+        database.execute_batch("ROLLBACK TO damage; RELEASE damage").unwrap();
+        found
+    };
+    for statement in [
+        "DELETE FROM subscribers WHERE id = (SELECT max(id) FROM subscribers)",
+        "UPDATE subscribers SET balance = balance + 1 WHERE id = 1",
+        "DELETE FROM transactions WHERE id = (SELECT min(id) FROM transactions)",
+        "DELETE FROM audit WHERE id = (SELECT max(id) FROM audit WHERE action = 'subscribers.create')",
+        "DELETE FROM renewals WHERE id = 1",
+        "UPDATE counters SET subscribers = subscribers + 1",
+        "UPDATE transaction_counters SET transactions = transactions + 1",
+        "UPDATE api_keys SET revoked_at = NULL",
+        "UPDATE renewals SET subscriber_id = 999999 WHERE id = 1",
+    ] {
+        assert_ne!(changed(statement).0, [""; 0], "{statement}");
+    }
+    for statement in [
+        "DELETE FROM subscribers WHERE id = (SELECT max(id) FROM subscribers)",
+        "UPDATE transactions SET description = ''",
+        "UPDATE nas SET name = name || 'x'",
+        "UPDATE subscribers SET note = 'x'",
+        "UPDATE subscribers SET status = 3 - status",
+        "UPDATE subscribers SET deleted_at = NULL",
+        "DELETE FROM idempotency",
+        "UPDATE api_keys SET revoked_at = NULL",
+        "UPDATE users SET username = username || 'x' WHERE id > 1",
+    ] {
+        assert_ne!(changed(statement).1, [""; 0], "{statement}");
+    }
+}
