@@ -35,4 +35,5 @@ mod work;
 mod clock;
 mod crash;
 mod power_cut;
+mod secrets;
 mod sync_order;

@@ -122,6 +122,18 @@ impl Credentials {
         self.admin = format!("Bearer {}", answer.json()["access_token"].as_str().unwrap());
     }
 
+    /// The headers for a surface, or none for what needs no credential.
+    pub fn for_surface(&self, surface: &str) -> Vec<(String, String)> {
+        let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        match surface {
+            "external" => vec![owned("X-API-Key", &self.external)],
+            "billing" => vec![owned("X-API-Key", &self.billing.0), owned("X-API-Secret", &self.billing.1)],
+            "panel" => vec![owned("Authorization", &format!("Bearer {}", self.panel))],
+            "admin" => vec![owned("Authorization", &self.admin)],
+            _ => Vec::new(),
+        }
+    }
+
     pub fn session_works(&self, server: &Server) -> bool {
         server.send("GET", "/api/auth/me", &[("Authorization", &self.admin)], "").status == 200
     }
@@ -193,7 +205,13 @@ impl Worker<'_> {
         while !stop.load(Ordering::SeqCst) {
             let request = self.next();
             let guard = self.random.random_bool(0.5).then(|| format!("{}t{}", self.name, self.turn));
-            let mut headers = self.credentials_for(&request.path);
+            let surface = match request.path.as_str() {
+                path if path.starts_with("/api/v1/external") => "external",
+                path if path.starts_with("/api/v1/billing") => "billing",
+                path if path.starts_with("/api/v1") => "panel",
+                _ => "admin",
+            };
+            let mut headers = self.credentials.for_surface(surface);
             if let Some(guard) = &guard {
                 headers.push(("Idempotency-Key".to_owned(), guard.clone()));
             }
@@ -219,20 +237,6 @@ impl Worker<'_> {
             }
         }
         self.told
-    }
-
-    fn credentials_for(&self, path: &str) -> Vec<(String, String)> {
-        let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        if path.starts_with("/api/v1/external") {
-            vec![owned("X-API-Key", &self.credentials.external)]
-        } else if path.starts_with("/api/v1/billing") {
-            let (key, secret) = &self.credentials.billing;
-            vec![owned("X-API-Key", key), owned("X-API-Secret", secret)]
-        } else if path.starts_with("/api/v1") {
-            vec![owned("Authorization", &format!("Bearer {}", self.credentials.panel))]
-        } else {
-            vec![owned("Authorization", &self.credentials.admin)]
-        }
     }
 
     fn next(&mut self) -> Request {
