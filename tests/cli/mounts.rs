@@ -1,4 +1,4 @@
-//! File systems of a test's own: small, full, read-only, without power. The test runs itself again in a mount namespace
+//! File systems of a test's own: small, full, read-only. The test runs itself again in a mount namespace
 //! where it may mount; nothing of it is seen outside, and it goes with the process.
 
 use std::fs::{self, File};
@@ -15,9 +15,6 @@ const INSIDE: &str = "PANEL_TEST_MAY_MOUNT";
 /// How a process is given the right to mount: as anybody, or as root where the system keeps that from others.
 const WAYS: [&[&str]; 2] = [&["--user", "--map-root-user", "--mount"], &["--mount"]];
 
-/// Files as disks, which only root may mount.
-const XFS: &str = "truncate -s 300M disk && mkfs.xfs -q disk && mkdir on && mount -o loop disk on";
-
 /// Runs a test, named by its path in this binary, where it may mount. A machine that lets nobody do so skips it, and says
 /// that past the test runner, which hides what a test prints.
 #[track_caller]
@@ -27,14 +24,8 @@ pub fn where_one_may_mount(test: &str, body: impl FnOnce()) {
     inside(test, way, "this machine allows no mount (unshare --user --mount)", body);
 }
 
-/// The same for disks of one's own.
-#[track_caller]
-pub fn where_one_may_mount_disks(test: &str, body: impl FnOnce()) {
-    static WAY: OnceLock<Option<&[&str]>> = OnceLock::new();
-    inside(test, || *WAY.get_or_init(|| way(XFS)), "needs root, loop devices, XFS and xfsprogs", body);
-}
-
-fn inside(test: &str, way: impl FnOnce() -> Option<&'static [&'static str]>, why_not: &str, body: impl FnOnce()) {
+/// Runs a test once more in a process that may mount in this way.
+pub fn inside(test: &str, way: impl FnOnce() -> Option<&'static [&'static str]>, why_not: &str, body: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return body();
     }
@@ -59,7 +50,7 @@ fn inside(test: &str, way: impl FnOnce() -> Option<&'static [&'static str]>, why
 }
 
 /// The first way in which this can be mounted.
-fn way(mount: &str) -> Option<&'static [&'static str]> {
+pub fn way(mount: &str) -> Option<&'static [&'static str]> {
     let works = |way: &&&[&str]| {
         let folder = tempfile::tempdir().unwrap();
         let tried = Command::new("unshare").args(**way).args(["sh", "-c", mount]).current_dir(&folder).output();
@@ -68,11 +59,11 @@ fn way(mount: &str) -> Option<&'static [&'static str]> {
     WAYS.iter().find(works).copied()
 }
 
-fn mount(arguments: &[&str]) {
+pub fn mount(arguments: &[&str]) {
     ran("mount", arguments);
 }
 
-fn ran(program: &str, arguments: &[&str]) {
+pub fn ran(program: &str, arguments: &[&str]) {
     let ran = Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{program}: {e}"));
     assert!(ran.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
 }
@@ -102,49 +93,8 @@ impl Home {
     }
 }
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
-}
-
-/// A disk with XFS whose power can be cut, in a file beside the folder it is mounted on.
-#[derive(Debug)]
-pub struct Disk {
-    image: PathBuf,
-    mounted_on: PathBuf,
-}
-
-impl Disk {
-    /// A new one, under the home's folder.
-    pub fn under(home: &Home) -> Self {
-        let image = home.folder().with_extension("disk");
-        File::create(&image).unwrap().set_len(300 << 20).unwrap();
-        ran("mkfs.xfs", &["-q", text(&image)]);
-        let disk = Self { image, mounted_on: home.folder().to_owned() };
-        disk.mount();
-        disk
-    }
-
-    fn mount(&self) {
-        mount(&["-o", "loop", text(&self.image), text(&self.mounted_on)]);
-    }
-
-    /// From this moment nothing reaches the disk any more; what was not synced is gone.
-    pub fn cut_power(&self) {
-        ran("xfs_io", &["-x", "-c", "shutdown", text(&self.mounted_on)]);
-    }
-
-    /// The power is back. Nobody may have a file open there.
-    pub fn restore_power(&self) {
-        ran("umount", &[text(&self.mounted_on)]);
-        self.mount();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.mounted_on).output();
-        let _ = fs::remove_file(&self.image);
-    }
 }
 
 /// What takes the space.

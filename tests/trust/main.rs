@@ -29,11 +29,15 @@ mod server;
 mod size;
 
 mod client;
+mod disk;
+mod traced;
 mod truth;
 mod work;
 
 mod clock;
 mod crash;
+mod outgoing;
 mod power_cut;
 mod secrets;
+mod supply;
 mod sync_order;

@@ -8,8 +8,8 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use crate::crash::{NO_LIMITS, acknowledged, tally};
+use crate::disk::{Disk, where_one_may_mount_disks};
 use crate::home::Home;
-use crate::mounts::{Disk, where_one_may_mount_disks};
 use crate::server::Server;
 use crate::size;
 use crate::truth::{broken, lost};

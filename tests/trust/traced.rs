@@ -1,0 +1,38 @@
+//! A server whose calls of the kernel are written down.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::home::{DEADLINE, Home};
+use crate::server::Server;
+
+/// The calls, in their order, of a server from its start to its end.
+pub fn traced(home: &Home, settings: &[(&str, &str)], calls: &str, body: impl FnOnce(&Server)) -> String {
+    let panel = home.command(["serve"]);
+    let mut command = Command::new("strace");
+    // Beside it, so that the process we start is the panel itself.
+    command.args(["-D", "-f", "-y", "-s", "32", "-e", calls, "-e", "signal=none", "-o", "trace"]);
+    command.arg(panel.get_program()).args(panel.get_args()).current_dir(home.folder());
+    for (name, value) in panel.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.env("PANEL_SERVER__LISTEN", "127.0.0.1:0").envs(settings.iter().copied());
+    let mut server = home.start(command);
+    let pid = server.pid().as_raw_nonzero().get();
+    body(&server);
+    assert_eq!(server.stop(), Some(0));
+    let end = format!("{pid} +++ exited with 0 +++");
+    let until = Instant::now() + DEADLINE;
+    loop {
+        let trace = String::from_utf8_lossy(&std::fs::read(home.path("trace")).unwrap()).into_owned();
+        // strace pads the number.
+        if trace.lines().any(|line| line.split_whitespace().eq(end.split_whitespace())) {
+            return trace;
+        }
+        assert!(Instant::now() < until, "strace does not end: {trace}");
+        std::thread::yield_now();
+    }
+}
