@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::app::{App, Clock};
 use crate::config::Config;
@@ -147,7 +148,16 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// A core file would hold the key file's key and passwords, also where no unit of systemd forbids it. What the kernel does
+/// not allow is done without.
+fn leave_no_core_file() {
+    drop(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }));
+    // Programs that take core dumps through a pipe ignore that limit: they get the registers and no memory.
+    drop(std::fs::write("/proc/self/coredump_filter", "0"));
+}
+
 fn run(cli: Cli) -> Outcome {
+    leave_no_core_file();
     let output = Output { json: cli.json, yes: cli.yes };
     // A wrong setting must not keep anybody from the manual.
     if let Command::Plain(command) = cli.command {

@@ -77,6 +77,28 @@ fn seen_from_outside(process: &Path) -> Vec<(String, Vec<u8>)> {
     names.map(|name| (format!("/proc/PID/{name}"), std::fs::read(process.join(name)).unwrap())).into()
 }
 
+/// Killed as a crash would kill it, where core files are allowed.
+#[test]
+fn a_crash_leaves_no_memory_behind() {
+    let home = Home::with_database();
+    let mut unlimited = std::process::Command::new("sh");
+    let serve = home.command(["serve"]);
+    unlimited.args(["-c", "ulimit -c unlimited && exec \"$0\" serve"]).arg(serve.get_program());
+    unlimited.current_dir(home.folder()).env("PANEL_SERVER__LISTEN", "127.0.0.1:0").env("PANEL_METRICS__LISTEN", "");
+    let mut server = home.start(unlimited);
+    let process = format!("/proc/{}", server.pid().as_raw_nonzero());
+    let limits = std::fs::read_to_string(format!("{process}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).collect::<Vec<_>>(), ["0", "0", "bytes"], "{core}");
+    let filter = std::fs::read_to_string(format!("{process}/coredump_filter")).unwrap();
+    assert_eq!(filter.trim(), "00000000");
+    server.signal(rustix::process::Signal::ABORT);
+    assert_eq!(server.wait(), None);
+    let left: Vec<String> =
+        home.contents().into_iter().map(|(name, ..)| name).filter(|name| name.contains("core")).collect();
+    assert_eq!(left, [""; 0]);
+}
+
 #[test]
 fn a_secret_is_in_the_one_answer_that_shows_it_and_nowhere_else() {
     let home = Home::with_database();
