@@ -37,6 +37,7 @@ mod work;
 mod clock;
 mod crash;
 mod outgoing;
+mod page;
 mod power_cut;
 mod secrets;
 mod supply;

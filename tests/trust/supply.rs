@@ -23,7 +23,7 @@ fn dependencies(section: &str) -> Vec<Dependency<'static>> {
     lines.windows(2).filter_map(dependency).collect()
 }
 
-fn sources(folder: &str) -> String {
+pub fn sources(folder: &str) -> String {
     let mut text = String::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
     while let Some(folder) = folders.pop() {
