@@ -17,6 +17,9 @@ use crate::panics;
 const QUEUE: usize = 32;
 const RETRY_AFTER_SECONDS: u32 = 1;
 
+/// How long a job is waited for where the machine is too busy for that second.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// How long the thread keeps its memory after the last job. Taking it anew makes a job half as long again, so log-ins that
 /// follow each other share it.
 const KEEP_MEMORY: Duration = Duration::from_secs(1);
@@ -52,13 +55,13 @@ impl Hasher {
     /// A PHC string, `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`, with a salt of its own. Fails with `Overloaded` when the
     /// queue is full and with `Internal` for a fault of ours.
     pub async fn hash(&self, password: SecretString) -> Result<String, AppError> {
-        answer(self.submit(hash_job(password)?)?.await)
+        in_time(self.submit(hash_job(password)?)?).await
     }
 
     /// Whether `phc` is a hash of `password`; `None` takes as long and is always false. Fails as [`Hasher::hash`] does,
     /// and with `Internal` when the stored string is not an argon2id hash within bounds.
     pub async fn verify(&self, password: SecretString, phc: Option<String>) -> Result<bool, AppError> {
-        answer(self.submit(verify_job(password, phc))?.await)
+        in_time(self.submit(verify_job(password, phc))?).await
     }
 
     /// [`Hasher::hash`] for the command line. Panics inside an async runtime.
@@ -91,6 +94,14 @@ impl Hasher {
             Err(TrySendError::Full(_)) => Err(AppError::Overloaded { retry_after_seconds: RETRY_AFTER_SECONDS }),
             Err(TrySendError::Disconnected(_)) => Err(AppError::Internal("the hasher thread is gone".into())),
         }
+    }
+}
+
+/// What is dropped here before its turn is skipped, and has changed nothing.
+async fn in_time<T>(job: oneshot::Receiver<Result<T, AppError>>) -> Result<T, AppError> {
+    match tokio::time::timeout(PATIENCE, job).await {
+        Ok(received) => answer(received),
+        Err(_) => Err(AppError::Overloaded { retry_after_seconds: RETRY_AFTER_SECONDS }),
     }
 }
 
@@ -196,6 +207,16 @@ mod tests {
         assert!(runs.recv().is_err());
     }
 
+    #[tokio::test]
+    async fn a_job_whose_turn_does_not_come_is_refused_and_skipped() {
+        let hasher = Hasher::with_queue(2);
+        let busy = occupy(&hasher);
+        let overloaded = Err(AppError::Overloaded { retry_after_seconds: 1 });
+        assert_eq!(hasher.verify(secret("xY7-q2.z"), None).await, overloaded);
+        drop(busy);
+        assert_eq!(hasher.verify(secret("xY7-q2.z"), None).await, Ok(false));
+    }
+
     #[test]
     fn a_panic_in_a_job_is_a_fault_of_ours_and_the_next_job_is_served() {
         let hasher = Hasher::start();
@@ -222,7 +243,7 @@ mod tests {
     #[test]
     fn the_async_twins_give_the_same_answers() {
         let hasher = Hasher::start();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let phc = hasher.hash(secret("xY7-q2.z")).await.unwrap();
             assert_eq!(hasher.verify(secret("xY7-q2.z"), Some(phc.clone())).await, Ok(true));

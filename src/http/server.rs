@@ -16,12 +16,13 @@ use super::state::State;
 use super::unix_socket::{self, SocketFile};
 use super::visit::Encrypted;
 use super::{door, metrics};
+use crate::app::SLOW_READS;
 use crate::config::Listen;
 use crate::domain::addresses::Peer;
 use crate::tls::{self, Certificates};
 
-/// Threads of each worker for slow reads. The readers are shared by all workers: beyond them a search is sent away.
-const BLOCKING_THREADS: usize = 4;
+/// Threads of each worker for slow reads: all that may go on at once can be one worker's.
+const BLOCKING_THREADS: usize = SLOW_READS as usize;
 
 /// How long a request head may take to arrive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
