@@ -28,6 +28,11 @@ const GROUP: usize = 256;
 /// while a client still listens, and not when the queue has been worked off.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long groups may follow each other without a pause, and how long the pause is: longer than another process that
+/// waits for the lock takes to look again. Without it a full queue would keep every command out.
+const LET_OTHERS_IN_EVERY: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(3);
+
 const WAITS: u8 = 0;
 const HAS_BEGUN: u8 = 1;
 const WAS_GIVEN_UP: u8 = 2;
@@ -211,7 +216,13 @@ fn serve(
     file: &OpenFile,
     tally: &Tally,
 ) {
-    while let Ok(first) = queue.recv() {
+    let mut unbroken = Instant::now();
+    loop {
+        let idle = Instant::now();
+        let Ok(first) = queue.recv() else { return };
+        if idle.elapsed() >= PAUSE {
+            unbroken = Instant::now();
+        }
         let mut group = vec![first];
         while group.len() < GROUP
             && let Ok(next) = queue.try_recv()
@@ -225,6 +236,10 @@ fn serve(
             tracing::error!(why, "a group of writes panicked");
         }
         checkpointer.tend(connection);
+        if unbroken.elapsed() >= LET_OTHERS_IN_EVERY {
+            std::thread::park_timeout(PAUSE);
+            unbroken = Instant::now();
+        }
     }
 }
 
