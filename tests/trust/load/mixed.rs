@@ -94,7 +94,7 @@ fn run_all(house: &House, server: &Server, length: Duration) -> (Vec<Acknowledge
                     while began.elapsed() < length {
                         customer.do_something();
                         // Over ten minutes as fast as they can, it would be about how large a database becomes.
-                        next += size::of(Duration::ZERO, Duration::from_millis(40));
+                        next += size::of(Duration::ZERO, Duration::from_millis(100));
                         let _ = pause.recv_timeout(next.saturating_duration_since(Instant::now()));
                     }
                     customer.done
