@@ -8,7 +8,14 @@ mod figures;
 mod handshakes;
 mod house;
 mod likeness;
+/// The certificates and the client that the tests of TLS have.
+#[expect(dead_code, reason = "the tests of TLS use all of it")]
+#[path = "../cli/tls/made.rs"]
+mod made;
 mod mixed;
 mod mixture;
 mod overload;
 mod tight;
+#[expect(dead_code, reason = "the tests of TLS use all of it")]
+#[path = "../cli/tls/client.rs"]
+mod tls_client;

@@ -24,17 +24,20 @@ pub struct Got {
 
 impl Got {
     pub fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
-        lines.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
-    /// The names and values of all headers but those that differ from one answer to the next.
+    /// The lines of the head, names and values of all headers but those that differ from one answer to the next.
     pub fn lasting_headers(&self) -> Vec<String> {
         let differs = |line: &&str| {
             let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
             !matches!(name.as_str(), "date" | "x-request-id")
         };
-        self.head.lines().filter(differs).map(str::to_owned).collect()
+        let mut lines: Vec<_> = self.head.lines().filter(differs).map(str::to_owned).collect();
+        // They leave in an order of chance.
+        lines.sort();
+        lines
     }
 
     pub fn json(&self) -> Value {
