@@ -156,7 +156,7 @@ fn so_many_guesses_a_day_and_no_more() {
     // The /64s of one /48, and addresses of one /64.
     let network = |number: u16| IpAddr::from([0x2001, 0xdb8, 0, number, 0, 0, 0, 1]);
     let within = |number: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, number]);
-    let many = size::of(50, 1_000);
+    let many = size::of(30, 1_000);
     let (one, of_many) = (guesses_of_a_day([v4(1)].into_iter()), guesses_of_a_day((0..many).map(v4)));
     let of_one_64 = guesses_of_a_day((0..50).map(within));
     let of_some_64 = guesses_of_a_day((0..50).map(network));

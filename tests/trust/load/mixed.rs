@@ -157,7 +157,7 @@ fn sixty_four_clients_and_the_command_line_beside_them_lose_nothing_and_meet_no_
     let mut server = house.serve_with(&[]);
     house.fill(&server, COMMON);
     let idle = Sample::of(server.pid().as_raw_nonzero().get(), Instant::now());
-    let length = size::of(Duration::from_secs(8), Duration::from_secs(600));
+    let length = size::of(Duration::from_secs(6), Duration::from_secs(600));
     let (done, beside, samples) = run_all(&house, &server, length);
 
     let after = Sample::of(server.pid().as_raw_nonzero().get(), Instant::now());

@@ -149,7 +149,7 @@ fn writes_that_cannot_be_made_are_refused_in_time_and_never_made() {
         (name, got, Instant::now())
     };
     let answers = flood((&house, &server), clients, create, || {
-        wait(size::of(Duration::from_secs(7), Duration::from_secs(30)));
+        wait(size::of(Duration::from_secs(5), Duration::from_secs(30)));
         other.execute_batch("ROLLBACK").unwrap();
         released.set(Instant::now()).unwrap();
         wait(Duration::from_secs(1));
@@ -196,7 +196,7 @@ fn passwords_beyond_what_can_be_hashed_are_refused_in_time() {
             }
         }
     };
-    let length = size::of(Duration::from_secs(4), Duration::from_secs(20));
+    let length = size::of(Duration::from_secs(3), Duration::from_secs(20));
     let answers = flood((&house, &server), clients, hash, || wait(length));
     let (accounts, logins): (Vec<_>, Vec<_>) = answers.iter().partition(|(_, done, _)| *done == 201);
     let (made, refused) = sorted(accounts.iter().map(|answer| (*answer, &answer.2)), 201);
@@ -225,7 +225,7 @@ fn searches_beyond_what_can_be_read_are_refused_in_time() {
         let paths = ["subscribers?search=9@example&limit=500", "subscribers?sort=updated_at&limit=500&page=9", "audit"];
         client.ask("GET", &format!("/api/{}", paths[turn % 3]), &[("Authorization", &bearer)], "")
     };
-    let length = size::of(Duration::from_secs(4), Duration::from_secs(20));
+    let length = size::of(Duration::from_secs(3), Duration::from_secs(20));
     let answers = flood((&house, &server), clients, search, || wait(length));
     let (found, refused) = sorted(answers.iter().map(|got| (got, got)), 200);
     assert!(!found.is_empty(), "nothing was found");
@@ -266,5 +266,5 @@ fn strangers_are_sent_away_at_once_and_cost_a_valid_key_nothing() {
     eprintln!("    looked at: {}; sent away: {} in {length:?}", told(&let_in), told(&sent_away));
     // The bucket of an address fills again while it is emptied.
     assert!(let_in.len() < 300 + 5 * 60, "{} were looked at", let_in.len());
-    assert!(sent_away.len() > 1_000, "only {}", sent_away.len());
+    assert!(sent_away.len() > 300, "only {}", sent_away.len());
 }

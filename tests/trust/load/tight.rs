@@ -1,5 +1,6 @@
 //! A system that gives the panel little: it refuses, and does not die.
 
+use std::io::Write;
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::Instant;
@@ -8,8 +9,9 @@ use serde_json::json;
 
 use super::client::Client;
 use super::figures::Sample;
-use super::house::House;
+use super::house::{House, PASSWORD};
 use crate::home::{DEADLINE, SUBSCRIBERS};
+use crate::raw_http;
 use crate::server::Server;
 
 /// A server under a limit of the shell's `ulimit`.
@@ -66,4 +68,36 @@ fn with_few_descriptors_who_is_in_is_served_and_the_others_come_in_later() {
     assert_eq!(server.stop(), Some(0));
     assert_eq!(house.home.count("subscribers"), 22);
     assert_eq!(house.home.value::<String>("panel.db", "PRAGMA integrity_check"), "ok");
+}
+
+/// 400 MB of addresses, of which the stacks of its threads are a part.
+#[test]
+fn with_little_memory_large_bodies_and_passwords_are_taken_up_one_beside_the_other() {
+    let house = House::new();
+    let mut server = limited(&house, "-v 400000");
+    let large = vec![b' '; 1_000_000];
+    // Whole but for the last byte: each is held in memory until its time is over.
+    let bodies: Vec<_> = (0..64)
+        .map(|_| {
+            let mut stream = TcpStream::connect_timeout(&server.address, DEADLINE).unwrap();
+            let key = [("X-API-Key", house.external.as_str()), ("Content-Type", "application/json")];
+            let head = raw_http::head("POST", SUBSCRIBERS, &key, large.len() + 1);
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&large).unwrap();
+            stream
+        })
+        .collect();
+    let mut client = Client::new(server.address);
+    for turn in 0..10 {
+        assert_eq!(create(&mut client, &house, &format!("large-{turn}")), 201);
+        let body = json!({"username": "admin", "password": PASSWORD}).to_string();
+        assert_eq!(client.ask("POST", "/api/auth/login", &[], &body).status, 200);
+    }
+    let held = Sample::of(server.pid().as_raw_nonzero().get(), Instant::now());
+    eprintln!("64 bodies of 1 MB: {:.1} MiB of anonymous memory", held.anonymous / 1024.0);
+    assert!(held.anonymous > 40.0 * 1024.0, "the bodies are not held: {held:?}");
+    drop(bodies);
+    assert_eq!(create(&mut client, &house, "after"), 201);
+    assert_eq!(server.stop(), Some(0));
+    assert_eq!(house.home.count("subscribers"), 11);
 }
