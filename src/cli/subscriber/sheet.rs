@@ -65,7 +65,7 @@ impl Reader {
         let mut line = Line::default();
         for (column, cell) in self.columns.iter().zip(&self.record) {
             let text = std::str::from_utf8(cell).map_err(|_| Invalid::new(column.name(), "is not UTF-8"))?;
-            line.set(*column, unprotect(text).to_owned());
+            line.set(*column, unprotect(text).into_owned());
         }
         Ok(line)
     }
