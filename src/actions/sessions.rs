@@ -127,10 +127,16 @@ pub fn open(tx: &WriteTx<'_>, login: &Login, origin: &Arc<Origin>) -> Result<Use
     users::get_by_id(tx, &permit, account.id)
 }
 
-/// Recognises the session of a token whose signature was right.
-pub fn verify(tx: &ReadTx<'_>, session_id: &[u8], audience: Audience, now: Timestamp) -> Result<Caller, AppError> {
+/// Recognises the session of a token whose signature was right and that says whose it is.
+pub fn verify(
+    tx: &ReadTx<'_>,
+    session_id: &[u8],
+    user: UserId,
+    audience: Audience,
+    now: Timestamp,
+) -> Result<Caller, AppError> {
     let found = store::sessions::find_facts(tx, &hash_of(session_id), audience, now)?;
-    Ok(found.map_or(Caller::NoSession, |facts| Caller::Session(Arc::new(facts))))
+    Ok(found.filter(|facts| facts.user.id == user).map_or(Caller::NoSession, |facts| Caller::Session(Arc::new(facts))))
 }
 
 /// Gives the acting session of the panel surface another token; the one before it is dead. Answers when it expires.

@@ -26,11 +26,15 @@ use crate::domain::error::{AppError, Invalid, Noun};
 use crate::domain::policy::{self, Asked, Caller, Denial, Gate, Permit, Window};
 use crate::domain::routes::{self, Entry, Found, Method, Need, Params, Route, Surface};
 use crate::domain::sessions::Audience;
+use crate::domain::time::Timestamp;
 use crate::panics;
 use crate::store::Snapshot;
 
 /// What somebody without a credential may make us keep in memory: a login or a form.
 const STRANGERS_BODY_BYTES: usize = 8 * 1024;
+
+/// A clock that was set back by less logs nobody out.
+const CLOCKS_DIFFER_MILLIS: i64 = Timestamp::MINUTE;
 
 /// The one handler behind every path.
 pub async fn serve(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
@@ -179,12 +183,16 @@ fn recognise_session(
     audience: Audience,
 ) -> Result<(Caller, Option<Snapshot>), AppError> {
     let Some(opened) = state.app.signer.open(token, audience) else { return Ok((Caller::NoSession, None)) };
+    // Made while the clock was wrong: it would outlive its time by as much.
+    if opened.issued_at > visit.now.plus_millis(CLOCKS_DIFFER_MILLIS) {
+        return Ok((Caller::NoSession, None));
+    }
     if opened.expires_at <= visit.now {
         return Ok((Caller::ExpiredSession, None));
     }
     let id = opened.session_id.expose_secret().as_bytes();
     let snapshot = state.app.db.snapshot()?;
-    let caller = snapshot.read(|tx| actions::sessions::verify(tx, id, audience, visit.now))?;
+    let caller = snapshot.read(|tx| actions::sessions::verify(tx, id, opened.user, audience, visit.now))?;
     Ok((caller, Some(snapshot)))
 }
 
