@@ -26,4 +26,7 @@ mod raw_http;
 mod server;
 mod size;
 
+mod authority;
 mod sync_order;
+mod tokens;
+mod values;
