@@ -42,6 +42,9 @@ const DOORS: [Door; 2] = [
     },
 ];
 
+/// Ends the session of the user of this name.
+type End<'a> = &'a dyn Fn(&str);
+
 /// Which hash a signature is made with.
 #[derive(Clone, Copy)]
 enum Hash {
@@ -147,7 +150,7 @@ fn unsigned(good: &str, secret: &[u8]) -> Vec<(String, String)> {
     add("dots", "..".to_owned());
     add("the header alone", header.to_owned());
     add("the parts turned round", format!("{signature}.{claims}.{header}"));
-    add("the standard alphabet", format!("{}.{claims}.{signature}+/", header));
+    add("the standard alphabet", format!("{header}.{claims}.{signature}+/"));
     add("in JSON form", json!({"payload": claims, "protected": header, "signature": signature}).to_string());
     add("huge", format!("{header}.{}.{signature}", "A".repeat(6_000)));
     add("the session's id alone", claims_of(good)["sid"].as_str().unwrap().to_owned());
@@ -277,7 +280,7 @@ fn what_ends_a_session_ends_its_token() {
         }
         let person = |name: &str| json!({"username": name, "email": format!("{name}@example.org"), "password": "violet-otter 1871"});
         let told = door.audience.as_str();
-        let ends: [(&str, &dyn Fn(&str)); 6] = [
+        let ends: [(&str, End<'_>); 6] = [
             ("its time is over", &|_| world.change("UPDATE sessions SET expires_at = created_at + 1")),
             ("it is revoked", &|_| world.change("UPDATE sessions SET revoked_at = created_at + 1")),
             ("it is gone", &|name| {

@@ -41,7 +41,7 @@ fn what_is_anothers_is_answered_to_the_bit_like_what_is_not_there() {
                 Says::Gone => assert_eq!((got.status, got.without_chance()), (404, missing.without_chance()), "{told}"),
                 Says::Role => assert_eq!(got.status, 403, "{told}"),
                 Says::Reference => {
-                    assert_eq!((got.status, got.without_chance()), (400, missing.without_chance()), "{told}")
+                    assert_eq!((got.status, got.without_chance()), (400, missing.without_chance()), "{told}");
                 }
                 Says::Own | Says::Open => {
                     assert_eq!(got.status, 200, "{told}");

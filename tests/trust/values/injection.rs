@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::described::{Input, Operation, Place, escaped, operations};
 use super::hole;
 use super::strings::put;
+use super::tell;
 use super::wire::{Ask, Wire};
 use super::world::World;
 use crate::size;
@@ -182,7 +183,7 @@ fn sql_in_paths_and_queries_is_answered_like_a_harmless_text() {
             }
         }
     }
-    eprintln!("SQL in paths and queries: {sent}");
+    tell(&format!("SQL in paths and queries: {sent}"));
     assert!(sent >= size::of(300, 5_000), "{sent}");
     let after = content(&world);
     let changed: Vec<_> = after.iter().filter(|one| !before.contains(one)).collect();
@@ -214,7 +215,7 @@ fn sql_in_bodies_and_in_paths_of_changes_leaves_the_tables_what_they_were() {
             }
         }
     }
-    eprintln!("SQL in bodies: {sent}");
+    tell(&format!("SQL in bodies: {sent}"));
     assert_eq!(schema(&world), before);
     for (table, count) in grown {
         assert!(world.home.count(table) >= count, "{table}");

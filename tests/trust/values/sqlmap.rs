@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::described::{Input, Operation, Place, operations};
 use super::hole;
+use super::tell;
 use super::wire::Ask;
 use super::world::World;
 
@@ -16,8 +17,8 @@ const OPTIONS: [&str; 12] = [
     "--disable-coloring",
     "--flush-session",
     "--dbms=SQLite",
-    "--level=1",
-    "--risk=2",
+    "--level=2",
+    "--risk=3",
     "--technique=BEUST",
     "--time-sec=2",
     "--threads=4",
@@ -108,7 +109,7 @@ fn sqlmap_finds_the_hole_that_was_dug_and_none_of_ours() {
             assert!(said.contains(NOTHING), "it did not come to an end with {}\n{said}", ask.told());
             runs += 1;
             places += names.len().max(ask.target.matches('*').count());
-            eprintln!("{:>5} s: nothing in {} {} {names:?}", began.elapsed().as_secs(), ask.method, ask.target);
+            tell(&format!("{:>5} s: nothing in {} {} {names:?}", began.elapsed().as_secs(), ask.method, ask.target));
         }
     }
     eprintln!(

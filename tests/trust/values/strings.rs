@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::described::{Input, Operation, Place, escaped, operations};
 use super::json::named;
 use super::strings_corpus::{NUMBERS, all};
+use super::tell;
 use super::wire::{Ask, Got};
 use super::world::World;
 use crate::size;
@@ -164,7 +165,7 @@ fn strings_in_every_parameter_of_every_path_and_query() {
     let world = World::new();
     let outside = |_: &Operation, input: &Input| input.place != Place::Field;
     let (sent, _) = flood(&world, outside, &mut size::random("parameters"));
-    eprintln!("strings in paths and queries: {sent}");
+    tell(&format!("strings in paths and queries: {sent}"));
     assert!(sent >= size::of(250, 20_000), "{sent}");
     world.is_well();
 }
@@ -174,7 +175,7 @@ fn strings_in_every_field_of_every_body_are_named_or_come_back_as_they_were() {
     let world = World::new();
     let inside = |_: &Operation, input: &Input| input.place == Place::Field;
     let (sent, came_back) = flood(&world, inside, &mut size::random("fields"));
-    eprintln!("strings in fields: {sent}, of which came back as they were: {came_back}");
+    tell(&format!("strings in fields: {sent}, of which came back as they were: {came_back}"));
     assert!(sent >= size::of(700, 60_000) && came_back >= size::of(20, 1_000), "{sent} {came_back}");
     world.is_well();
 }
