@@ -224,6 +224,8 @@ impl World {
                 // Whoever has no API access is given no key.
                 "api" => *value = json!(true),
                 "email" => *value = json!(format!("mail-{n}@example.com")),
+                // Of nobody: names that were taken elsewhere are of users by now.
+                "password" if operation.route.need == Need::Nobody => *value = json!("nobody's word 7"),
                 "username" if operation.route.need == Need::Nobody => *value = json!(format!("nobody-{n}")),
                 "username" | "name" if is_create => *value = json!(format!("new-{n}")),
                 "ip_address" if is_create => {
