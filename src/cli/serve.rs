@@ -68,6 +68,7 @@ async fn serve(
     reload: Reload,
     hangup: Signal,
 ) -> std::io::Result<()> {
+    http::raise_limits();
     let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let serving = http::start(state.clone(), certificates)?;
     let (handle, addresses) = (serving.handle(), serving.addresses.clone());

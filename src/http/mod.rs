@@ -9,14 +9,17 @@ pub mod call;
 #[cfg(test)]
 mod cost;
 pub mod describe;
+mod descriptors;
 mod door;
 pub mod external;
 mod fields;
 mod finish;
+mod listener;
 mod login;
 mod metrics;
 pub mod openapi;
 pub mod panel;
+mod patience;
 pub mod query;
 mod report;
 mod server;
@@ -25,5 +28,6 @@ mod state;
 mod unix_socket;
 mod visit;
 
+pub use descriptors::raise as raise_limits;
 pub use server::{Serving, drain, start};
 pub use state::State;
