@@ -1,7 +1,8 @@
 # For the scripts of tests/, which read it with `source`: what is missing is installed, tools of pinned versions under target/tools.
 # shellcheck shell=bash
 TOOLS=${CARGO_TARGET_DIR:-target}/tools
-export PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+# Debian has nginx and haproxy where only root looks.
+export PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:/usr/sbin
 
 loud() {
     printf '\n!!!!!! %s\n\n' "$@" >&2

@@ -27,3 +27,4 @@ mod server;
 mod size;
 
 mod sync_order;
+mod wire;
