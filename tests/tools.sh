@@ -3,6 +3,9 @@
 TOOLS=${CARGO_TARGET_DIR:-target}/tools
 export PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
 
+# Fuzzes from the interface description; tests/trust/outside.rs looks for this version.
+SCHEMATHESIS=4.32.5
+
 loud() {
     printf '\n!!!!!! %s\n\n' "$@" >&2
 }

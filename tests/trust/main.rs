@@ -26,4 +26,5 @@ mod raw_http;
 mod server;
 mod size;
 
+mod outside;
 mod sync_order;
