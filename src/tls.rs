@@ -2,7 +2,7 @@
 
 mod files;
 mod pinned;
-mod validity;
+pub mod validity;
 
 use std::path::Path;
 use std::sync::Arc;

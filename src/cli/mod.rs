@@ -21,9 +21,9 @@ mod reseller;
 mod restore;
 mod serve;
 mod service;
-mod subscriber;
+pub mod subscriber;
 mod user;
-mod values;
+pub mod values;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

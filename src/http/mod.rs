@@ -4,14 +4,14 @@ pub mod admin;
 mod aftermath;
 pub mod answer;
 pub mod billing;
-mod body;
+pub mod body;
 pub mod call;
 #[cfg(test)]
 mod cost;
 pub mod describe;
 mod door;
 pub mod external;
-mod fields;
+pub mod fields;
 mod finish;
 mod login;
 mod metrics;
@@ -23,7 +23,7 @@ mod server;
 mod shield;
 mod state;
 mod unix_socket;
-mod visit;
+pub mod visit;
 
 pub use server::{Serving, drain, start};
 pub use state::State;

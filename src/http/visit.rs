@@ -138,7 +138,7 @@ fn address(request: &HttpRequest, state: &State) -> Option<std::net::IpAddr> {
 }
 
 /// The caller's own id where it is 1-64 of `[A-Za-z0-9._-]` and no key that strayed there, else one of ours.
-fn request_id(headers: &HeaderMap) -> String {
+pub fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     let plain = |id: &&str| {
         !text::may_hold_secret(id)

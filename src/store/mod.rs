@@ -48,6 +48,7 @@ pub use engine::copies::make::{Made, make as make_copy};
 pub use engine::copies::pace::{Pace, Stop};
 pub use engine::copies::rehearse::{Rehearsed, rehearse};
 pub use engine::copies::restore::{There, place as place_copy, prepare as prepare_place};
+pub use engine::copies::seal::Seal;
 pub use engine::copies::{CopyError, Part, free_inodes, free_space, prepare_folder, seal_of};
 #[cfg(test)]
 pub use engine::cost;

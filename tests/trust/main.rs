@@ -18,6 +18,9 @@ mod document;
 #[expect(dead_code, reason = "the tests of the command line use all of it")]
 #[path = "../cli/home.rs"]
 mod home;
+/// The same that the targets of cargo-fuzz run.
+#[path = "../fuzz/parsers/mod.rs"]
+mod parsers;
 #[expect(dead_code, reason = "the tests of the command line use all of it")]
 #[path = "../cli/raw_http.rs"]
 mod raw_http;
@@ -26,5 +29,6 @@ mod raw_http;
 mod server;
 mod size;
 
+mod fuzz;
 mod outside;
 mod sync_order;

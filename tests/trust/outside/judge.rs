@@ -218,7 +218,7 @@ mod tests {
     /// Of a report with one call of health.
     fn judged(response: &Value, checks: &Value, uri: &str, opens: bool) -> Result<Figures, String> {
         let request = json!({"method": "GET", "uri": uri, "headers": {}});
-        let label = if uri.contains("/whoami") { "GET /api/v1/billing/whoami" } else { "GET /api/health" };
+        let label = if uri.contains("/users") { "GET /api/v1/users" } else { "GET /api/health" };
         let recorder = json!({
             "label": label, "cases": {"a": {}}, "checks": {"a": checks},
             "interactions": {"a": {"request": request, "response": response}},
@@ -252,7 +252,8 @@ mod tests {
             let told = judged(&wrong, &none, health, true).unwrap_err();
             assert!(told.contains(why), "{told}");
         }
-        let told = judged(&good, &none, "http://127.0.0.1:1/api/v1/billing/whoami", false).unwrap_err();
+        let nothing = answer(200, "application/json", "[]");
+        let told = judged(&nothing, &none, "http://127.0.0.1:1/api/v1/users", false).unwrap_err();
         assert!(told.contains("answered to somebody who may not"), "{told}");
     }
 

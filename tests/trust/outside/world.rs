@@ -133,18 +133,23 @@ impl World {
         let owners = vec!["user0".to_owned(); 2 * ROWS];
         let people =
             if who == Who::External { rows("subscriber") } else { [rows("user"), rows("reseller"), owners].concat() };
-        let is_panel = matches!(who, Who::PanelKey | Who::PanelSession);
-        let ids = if is_panel { json!(self.keys) } else { json!((1..=20).collect::<Vec<_>>()) };
-        let _ = writeln!(text, "[dictionaries]");
         let (packages, setup) = (json!(rows("package")), json!([self.setup]));
-        let words = [("id", ids), ("username", json!(people)), ("name", packages), ("token", setup)];
+        let ids: Vec<_> = (1..=20).collect();
+        // The one id that is a text, because of panel keys.
+        let keys: Vec<_> = ids.iter().map(ToString::to_string).chain(self.keys.clone()).collect();
+        let words = [("id", json!(ids)), ("username", json!(people)), ("name", packages), ("token", setup)];
         for (name, values) in &words {
             let _ = writeln!(text, "{name}.values = {values}");
         }
-        let _ = writeln!(text, "\n[parameters]");
+        let _ = writeln!(text, "keys.values = {}\n\n[parameters]", json!(keys));
         for (name, _) in &words {
             let _ = writeln!(text, "\"path.{name}\" = {{ dictionary = \"{name}\", probability = 0.5 }}");
         }
+        let _ = writeln!(
+            text,
+            "\n[[operations]]\ninclude-path-regex = \"/api-keys/\"\n\
+             parameters.\"path.id\" = {{ dictionary = \"keys\", probability = 0.5 }}"
+        );
         for (tag, headers) in self.credentials_by_tag(who) {
             let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name} = {value:?}")).collect();
             let _ = writeln!(text, "\n[[operations]]\ninclude-tag = {tag:?}\nheaders = {{ {} }}", headers.join(", "));
