@@ -9,6 +9,10 @@ use serde::de::DeserializeOwned;
 
 use super::answer::{Edge, Failure};
 use crate::domain::error::{AppError, Invalid};
+use crate::domain::text::is_unseen;
+
+/// Bytes of a field's name that a refusal repeats.
+const LONGEST_NAME: usize = 64;
 
 /// Reads the whole body and takes it out of its place; one that was not read to its end stays there. 413 beyond the
 /// limit, at once where the headers say so, 408 when it takes longer than allowed.
@@ -82,6 +86,10 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> AppError {
     let text = error.inner().to_string();
     let path = error.path().to_string();
     if let Some(field) = text.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next()) {
+        // Where any name may stand, it may be anything.
+        if field.len() > LONGEST_NAME || field.contains(is_unseen) {
+            return AppError::Malformed("a field is given twice".to_owned());
+        }
         return Invalid::new(field.to_owned(), "is given twice").into();
     }
     let out_of_range = text.starts_with("number out of range");
@@ -139,6 +147,20 @@ mod tests {
         let known = parse::<Sample>(format!(r#"{{"name": {deep}}}"#).as_bytes()).unwrap_err();
         assert_eq!(known.to_string(), "name must be a string");
         assert!(parse::<Sample>(format!(r#"{{"unknown": {deep}}}"#).as_bytes()).is_ok(), "skipped without recursion");
+    }
+
+    #[test]
+    fn a_field_that_is_given_twice_is_repeated_only_where_it_is_a_name() {
+        use crate::http::fields::Fields;
+        let long = "a".repeat(LONGEST_NAME + 1);
+        for (name, text) in [
+            ("api", "api is given twice"),
+            ("a\\n2026-11-23 ERROR", "the body is not valid JSON: a field is given twice"),
+            (&long, "the body is not valid JSON: a field is given twice"),
+        ] {
+            let body = format!(r#"{{"{name}": true, "{name}": true}}"#);
+            assert_eq!(parse::<Fields>(body.as_bytes()).unwrap_err().to_string(), text);
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Reader {
     }
 
     /// The next line, whether or not it can be read; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Numbered>, Failure> {
+    pub fn read(&mut self) -> Result<Option<Numbered>, Failure> {
         if !self.csv.read_byte_record(&mut self.record).map_err(|e| unreadable(&e))? {
             return Ok(None);
         }
@@ -147,9 +147,9 @@ mod tests {
             ("username,note\n\"a\",\"x\ry\"\nb,\nc,\r", [2, 4, 5]),
         ] {
             let mut reader = Reader::of(content.into()).unwrap();
-            let found = [(); 3].map(|()| reader.next().unwrap().unwrap().number);
+            let found = [(); 3].map(|()| reader.read().unwrap().unwrap().number);
             assert_eq!(found, numbers, "{content:?}");
-            assert!(reader.next().unwrap().is_none());
+            assert!(reader.read().unwrap().is_none());
         }
     }
 }

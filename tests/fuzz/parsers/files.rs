@@ -11,7 +11,7 @@ use super::{Parser, text};
 fn read(content: &[u8]) -> Option<Vec<Line>> {
     let mut reader = Reader::of(content.to_owned()).ok()?;
     let (mut lines, mut last) = (Vec::new(), 0);
-    while let Some(numbered) = reader.next().unwrap_or_default() {
+    while let Some(numbered) = reader.read().unwrap_or_default() {
         assert!(numbered.number > last, "line {} after line {last}", numbered.number);
         last = numbered.number;
         match numbered.line {

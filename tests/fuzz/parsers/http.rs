@@ -36,16 +36,11 @@ struct Sample {
     cleared: Option<Option<String>>,
 }
 
-/// A refusal repeats no value: it may be a secret.
+/// A refusal is one short line and repeats no value, which may be a secret; a name it may.
 fn refused(error: &AppError, data: &[u8]) {
     let said = error.to_string();
-    assert!(said.len() < 1_000 && !said.contains(char::is_control), "{said:?}");
-    assert!(
-        !said.contains("s3cret")
-            || text(data).matches("\"s3cret").count() != text(data).matches("s3cret").count()
-            || text(data).contains("s3cret\":"),
-        "{said:?}"
-    );
+    assert!(super::is_one_line(&said), "{said:?}");
+    assert!(!said.contains("s3cret") || text(data).contains("s3cret\":"), "{said:?}");
 }
 
 pub const BODIES: Parser = Parser {
@@ -170,7 +165,7 @@ pub const PATHS: Parser = Parser {
                     }
                 }
                 Found::WrongMethod(methods) => {
-                    assert!(!methods.is_empty() && !methods.iter().any(|m| Some(*m) == method))
+                    assert!(!methods.is_empty() && !methods.iter().any(|m| Some(*m) == method));
                 }
                 Found::Nothing => {}
             }

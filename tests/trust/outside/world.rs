@@ -118,6 +118,9 @@ impl World {
         for (name, value) in self.credentials(who) {
             let _ = writeln!(text, "{name} = {value:?}");
         }
+        if who == Who::Nobody {
+            let _ = writeln!(text, "\n[auth.openapi.refreshCookie]\napi_key = {:?}", self.cookie);
+        }
         let _ = write!(
             text,
             "\n[generation]\nmax-examples = {examples}\ndatabase = \"none\"\nno-shrink = true\n\n\
@@ -138,6 +141,7 @@ impl World {
         // The one id that is a text, because of panel keys.
         let keys: Vec<_> = ids.iter().map(ToString::to_string).chain(self.keys.clone()).collect();
         let words = [("id", json!(ids)), ("username", json!(people)), ("name", packages), ("token", setup)];
+        let _ = writeln!(text, "[dictionaries]");
         for (name, values) in &words {
             let _ = writeln!(text, "{name}.values = {values}");
         }
@@ -167,7 +171,8 @@ impl World {
             Who::PanelSession => vec![bearer(&self.session)],
             Who::Billing => pair(id, secret),
             Who::Admin => vec![bearer(&self.admin)],
-            Who::Nobody => vec![("Cookie", format!("refresh_token={}", self.cookie))],
+            // Its cookie goes where the description has it.
+            Who::Nobody => Vec::new(),
             Who::Unknown => {
                 [pair(&format!("pk_live_{}", "0".repeat(32)), "nps_nobody"), vec![bearer("wsp_nobody")]].concat()
             }
