@@ -71,8 +71,13 @@ fn what_broke_a_parser_breaks_none() {
     }
 }
 
-const FOUND: &[(&str, &[u8])] =
-    &[("times", b"2011-12-30"), ("times", b"9999-12-31T23:59:60-23:59"), ("sheets", b"username\ra\rb")];
+const FOUND: &[(&str, &[u8])] = &[
+    ("times", b"2011-12-30"),
+    ("times", b"9999-12-31T23:59:60-23:59"),
+    ("sheets", b"username\ra\rb"),
+    ("bodies", br#"{"nu\u0008me": 1, "nu\u0008me": 1}"#),
+    ("metadata", br#"{"a":"\\u0000{u00%%00}%"}"#),
+];
 
 /// Growing the examples does reach what is taken only when several parts of it are right.
 #[test]
