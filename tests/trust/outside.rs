@@ -136,5 +136,6 @@ fn the_description_and_nothing_but_it_is_answered() {
     let never: Vec<_> = reached.iter().filter(|(_, times)| **times == 0).map(|(id, _)| *id).collect();
     size::is_long().then(|| eprintln!("all: {all}; never allowed: {never:?}"));
     assert_eq!(reached.len(), judge::operations().count(), "an operation is in no run");
-    assert!(never.len() <= size::of(15, 0), "never allowed once: {never:?}");
+    // Of few requests each; what needs a secret of its own is reached by none of them.
+    assert!(never.len() <= size::of(20, 5), "never allowed once: {never:?}");
 }

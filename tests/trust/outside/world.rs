@@ -145,7 +145,8 @@ impl World {
         for (name, values) in &words {
             let _ = writeln!(text, "{name}.values = {values}");
         }
-        let _ = writeln!(text, "keys.values = {}\n\n[parameters]", json!(keys));
+        let _ = writeln!(text, "keys.values = {}", json!(keys));
+        let _ = writeln!(text, "admin.values = [\"admin\"]\npassword.values = [{PASSWORD:?}]\n\n[parameters]");
         for (name, _) in &words {
             let _ = writeln!(text, "\"path.{name}\" = {{ dictionary = \"{name}\", probability = 0.5 }}");
         }
@@ -153,6 +154,14 @@ impl World {
             text,
             "\n[[operations]]\ninclude-path-regex = \"/api-keys/\"\n\
              parameters.\"path.id\" = {{ dictionary = \"keys\", probability = 0.5 }}"
+        );
+        // Nobody guesses what opens these.
+        let _ = writeln!(
+            text,
+            "\n[[operations]]\ninclude-operation-id-regex = \"_auth_(login|login_json|password)$\"\n\
+             parameters.\"body.username\" = {{ dictionary = \"admin\", probability = 0.7 }}\n\
+             parameters.\"body.password\" = {{ dictionary = \"password\", probability = 0.7 }}\n\
+             parameters.\"body.current_password\" = {{ dictionary = \"password\", probability = 0.7 }}"
         );
         for (tag, headers) in self.credentials_by_tag(who) {
             let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name} = {value:?}")).collect();
