@@ -19,6 +19,9 @@ use crate::domain::policy;
 use crate::domain::time::{Date, Timestamp};
 use crate::store::{self, Db, OpenError, Options, Presence, Synchronous};
 
+/// Searches, lists and reports that callers may have going at once.
+pub const SLOW_READS: u32 = 4;
+
 /// Where the doors get the time from.
 #[derive(Debug, Clone, Default)]
 pub struct Clock(Option<Arc<AtomicI64>>);
@@ -137,7 +140,8 @@ impl App {
                 config::Synchronous::Normal => Synchronous::Normal,
             },
             fast_readers: workers,
-            slow_readers: 4,
+            // One more for monitoring, which must see what goes on when all the others are at work.
+            slow_readers: SLOW_READS + 1,
             queue: store::QUEUE,
             backup_to: Some((config.backup_folder(), clock.now())),
         })?;

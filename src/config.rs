@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use error::ConfigError;
 pub use load::{Loaded, Origin, Setting, load, load_from};
 pub use reload::Reloaded;
-pub use values::{ClientIpHeader, Currency, Listen, LogFormat, LogLevel, PublicUrl, Synchronous, TimeOfDay};
+pub use values::{ClientIpHeader, Currency, Listen, LogFormat, LogLevel, Parsed, PublicUrl, Synchronous, TimeOfDay};
 
 use reading::{between, maybe, one, several};
 

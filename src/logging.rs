@@ -1,9 +1,9 @@
 //! The server's log: one line for each event, as text or as JSON. Whatever a caller put into a field, it stays one line of
 //! bounded length.
 
+mod stderr;
+
 use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -17,6 +17,8 @@ use crate::app::Clock;
 use crate::config::{Log, LogFormat, LogLevel};
 use crate::domain::text::is_unseen;
 
+pub use stderr::{Flush, flush_at_end};
+
 /// Characters of a field that are kept.
 const LONGEST: usize = 1_024;
 
@@ -26,7 +28,7 @@ pub type SetLevel = Box<dyn Fn(LogLevel) + Send + Sync>;
 /// Sends the log to standard error.
 pub fn start(settings: &Log) -> Result<SetLevel, TryInitError> {
     let (filter, handle) = reload::Layer::new(filter(settings.level));
-    let lines = Lines::new(settings.format, to_stderr);
+    let lines = Lines::new(settings.format, |line: &str| stderr::write(line.to_owned()));
     tracing_subscriber::registry().with(filter).with(lines).try_init()?;
     Ok(Box::new(move |level| drop(handle.reload(self::filter(level)))))
 }
@@ -39,25 +41,11 @@ fn filter(level: LogLevel) -> EnvFilter {
 /// Says something that is for a person whatever the level, in the form of the log.
 pub fn announce(settings: &Log, message: &str, name: &'static str, value: &str) {
     match settings.format {
-        LogFormat::Text => to_stderr(&format!("{message}:\n{value}\n")),
+        LogFormat::Text => stderr::write(format!("{message}:\n{value}\n")),
         LogFormat::Json => {
             let fields = Fields { message: message.to_owned(), others: vec![(name, value.into())] };
-            to_stderr(&fields.json(Clock::default().now().rfc3339_millis(), Level::INFO));
+            stderr::write(fields.json(Clock::default().now().rfc3339_millis(), Level::INFO));
         }
-    }
-}
-
-/// Where a reader that went away or a full disk loses lines and nothing else.
-fn to_stderr(line: &str) {
-    static IS_BROKEN_OFF: AtomicBool = AtomicBool::new(false);
-    let mut stderr = io::stderr().lock();
-    // A full disk may have taken half a line: the next must not be glued to it.
-    if IS_BROKEN_OFF.swap(false, Ordering::Relaxed) && stderr.write_all(b"\n").is_err() {
-        IS_BROKEN_OFF.store(true, Ordering::Relaxed);
-        return;
-    }
-    if stderr.write_all(line.as_bytes()).is_err() {
-        IS_BROKEN_OFF.store(true, Ordering::Relaxed);
     }
 }
 

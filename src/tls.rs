@@ -2,7 +2,7 @@
 
 mod files;
 mod pinned;
-mod validity;
+pub mod validity;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -71,11 +71,14 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-/// How the listeners speak. actix adds HTTP/1.1 as the one protocol of ALPN.
+/// How the listeners speak: with HTTP/1.1 as the one protocol of ALPN.
 #[expect(clippy::expect_used, reason = "ring has cipher suites for both versions")]
 pub fn server_config(certificates: Arc<Certificates>) -> ServerConfig {
     let config = ServerConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS);
-    config.expect("ring has both versions").with_no_client_auth().with_cert_resolver(certificates)
+    let config = config.expect("ring has both versions").with_no_client_auth();
+    let mut config = config.with_cert_resolver(certificates);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
 }
 
 fn provider() -> Arc<CryptoProvider> {

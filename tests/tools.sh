@@ -1,7 +1,14 @@
 # For the scripts of tests/, which read it with `source`: what is missing is installed, tools of pinned versions under target/tools.
 # shellcheck shell=bash
 TOOLS=${CARGO_TARGET_DIR:-target}/tools
-export PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+# Debian has nginx and haproxy where only root looks.
+export PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:/usr/sbin
+
+# Fuzzes from the interface description; tests/trust/outside.rs looks for this version.
+SCHEMATHESIS=4.32.5
+
+# Programs of the short form of tests/trust, with their packages.
+TRUST_NEEDS=(strace:strace mkfs.xfs:xfsprogs xfs_io:xfsprogs nginx:nginx haproxy:haproxy)
 
 loud() {
     printf '\n!!!!!! %s\n\n' "$@" >&2

@@ -98,7 +98,7 @@ fn changed(before: &Service, change: &Change) -> Result<Service, AppError> {
         price: change.price.unwrap_or(before.price),
         daily_quota: change.daily_quota.unwrap_or(before.daily_quota),
         monthly_quota: change.monthly_quota.unwrap_or(before.monthly_quota),
-        period: Period::parse("period", value, change.period_unit.unwrap_or(before.period.unit()))?,
+        period: Period::parse("period_value", value, change.period_unit.unwrap_or(before.period.unit()))?,
     })
 }
 

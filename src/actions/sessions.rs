@@ -8,12 +8,13 @@ use serde_json::json;
 
 use super::audit::{self, Object};
 use super::users;
-use crate::domain::addresses::per_ip_bucket;
+use crate::domain::addresses::{per_ip_bucket, per_site_bucket};
 use crate::domain::error::{AppError, Noun};
 use crate::domain::keys::hash_of;
 use crate::domain::policy::{self, Caller, Denial, Origin, OwnerFacts, Permit};
 use crate::domain::sessions::{
-    Audience, NewSession, PANEL_SESSION_MILLIS, PANEL_TOKEN_MILLIS, REFRESH_MILLIS, REPLAY_GRACE_MILLIS, Session,
+    Attempts, Audience, NewSession, PANEL_SESSION_MILLIS, PANEL_TOKEN_MILLIS, REFRESH_MILLIS, REPLAY_GRACE_MILLIS,
+    Session,
 };
 use crate::domain::time::Timestamp;
 use crate::domain::users::{Role, User, UserId, fold};
@@ -38,8 +39,14 @@ impl Door {
         fold(&self.name.chars().take(LONGEST_NAME).collect::<String>())
     }
 
-    fn ip_key(&self) -> String {
-        self.ip.map_or_else(|| "unknown".to_owned(), |ip| per_ip_bucket(ip).to_string())
+    /// Under which address they are counted. `all`: those of the name from everywhere. Where it is being guessed at, a whole
+    /// site counts as one: with a try for each of its 65 536 networks, one attacker would have two million guesses a day.
+    fn ip_key(&self, all: Attempts) -> String {
+        let Some(ip) = self.ip else { return "unknown".to_owned() };
+        match per_site_bucket(ip) {
+            site if all.is_attack(self.now) && site.is_ipv6() => format!("{site}/48"),
+            _ => per_ip_bucket(ip).to_string(),
+        }
     }
 }
 
@@ -53,9 +60,10 @@ pub fn look_up(tx: &ReadTx<'_>, door: &Door) -> Result<Option<store::users::Logi
 /// before the first of them had failed: beyond the ladder's they are told to wait like any later one.
 pub fn fail(tx: &WriteTx<'_>, door: &Door) -> Result<(), AppError> {
     tx.unaudited("a failed login changes nothing of anybody's");
-    let (name, ip) = (door.name_key(), door.ip_key());
     refuse_locked(tx, door)?;
+    let name = door.name_key();
     let all = login_attempts::find(tx, &name, ALL)?.plus_one(None, door.now);
+    let ip = door.ip_key(all);
     let one = login_attempts::find(tx, &name, &ip)?.plus_one(Some(all), door.now);
     login_attempts::store(tx, &name, ALL, all)?;
     login_attempts::store(tx, &name, &ip, one)
@@ -63,7 +71,9 @@ pub fn fail(tx: &WriteTx<'_>, door: &Door) -> Result<(), AppError> {
 
 /// Whether the name may be tried from this address.
 pub fn refuse_locked(tx: &ReadTx<'_>, door: &Door) -> Result<(), AppError> {
-    let attempts = login_attempts::find(tx, &door.name_key(), &door.ip_key())?;
+    let name = door.name_key();
+    let all = login_attempts::find(tx, &name, ALL)?;
+    let attempts = login_attempts::find(tx, &name, &door.ip_key(all))?;
     match attempts.wait_seconds(door.now) {
         Some(seconds) => Err(AppError::Denied(Box::new(Denial::too_many_from_address(seconds)))),
         None => Ok(()),
@@ -119,7 +129,8 @@ pub fn open(tx: &WriteTx<'_>, login: &Login, origin: &Arc<Origin>) -> Result<Use
     if let Some(hash) = &login.tokens.refresh_hash {
         store::sessions::insert_refresh(tx, id, hash, now, now.plus_millis(REFRESH_MILLIS))?;
     }
-    login_attempts::forget(tx, &door.name_key(), &door.ip_key())?;
+    let name = door.name_key();
+    login_attempts::forget(tx, &name, &door.ip_key(login_attempts::find(tx, &name, ALL)?))?;
     store::users::set_last_login(tx, account.id, now)?;
     let permit = policy::logged_in(account.clone(), id, login.audience, now, Arc::clone(origin));
     let after = json!({"username": account.username, "audience": login.audience.as_str()});
@@ -127,10 +138,16 @@ pub fn open(tx: &WriteTx<'_>, login: &Login, origin: &Arc<Origin>) -> Result<Use
     users::get_by_id(tx, &permit, account.id)
 }
 
-/// Recognises the session of a token whose signature was right.
-pub fn verify(tx: &ReadTx<'_>, session_id: &[u8], audience: Audience, now: Timestamp) -> Result<Caller, AppError> {
+/// Recognises the session of a token whose signature was right and that says whose it is.
+pub fn verify(
+    tx: &ReadTx<'_>,
+    session_id: &[u8],
+    user: UserId,
+    audience: Audience,
+    now: Timestamp,
+) -> Result<Caller, AppError> {
     let found = store::sessions::find_facts(tx, &hash_of(session_id), audience, now)?;
-    Ok(found.map_or(Caller::NoSession, |facts| Caller::Session(Arc::new(facts))))
+    Ok(found.filter(|facts| facts.user.id == user).map_or(Caller::NoSession, |facts| Caller::Session(Arc::new(facts))))
 }
 
 /// Gives the acting session of the panel surface another token; the one before it is dead. Answers when it expires.

@@ -21,9 +21,9 @@ mod reseller;
 mod restore;
 mod serve;
 mod service;
-mod subscriber;
+pub mod subscriber;
 mod user;
-mod values;
+pub mod values;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -151,9 +151,9 @@ pub fn main() -> ExitCode {
 /// A core file would hold the key file's key and passwords, also where no unit of systemd forbids it. What the kernel does
 /// not allow is done without.
 fn leave_no_core_file() {
-    drop(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }));
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     // Programs that take core dumps through a pipe ignore that limit: they get the registers and no memory.
-    drop(std::fs::write("/proc/self/coredump_filter", "0"));
+    let _ = std::fs::write("/proc/self/coredump_filter", "0");
 }
 
 fn run(cli: Cli) -> Outcome {

@@ -32,6 +32,7 @@ pub fn run(config: Config, named: Option<PathBuf>) -> Outcome {
         say(&format!("the log could not be started: {error}"));
         Box::new(|_| {})
     });
+    let _flush = logging::flush_at_end();
     panics::watch();
     let system = actix_web::rt::System::new();
     let failed = |error: std::io::Error| Failure::sentences(&error.to_string());
@@ -67,6 +68,7 @@ async fn serve(
     reload: Reload,
     hangup: Signal,
 ) -> std::io::Result<()> {
+    http::raise_limits();
     let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let serving = http::start(state.clone(), certificates)?;
     let (handle, addresses) = (serving.handle(), serving.addresses.clone());

@@ -98,6 +98,8 @@ pub struct Settings {
 
 impl Settings {
     fn change(&self) -> Result<Change, AppError> {
+        // By the option's name; what is refused later goes by the field's.
+        self.period.map(|value| Period::parse("period", value, "day")).transpose()?;
         Ok(Change {
             name: self.name.as_deref().map(|name| services::parse_name("name", name)).transpose()?,
             download_speed: self.download,

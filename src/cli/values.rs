@@ -1,9 +1,10 @@
-//! Values of the command line that several commands take: `NAME=on|off`, `NAME=number`.
+//! Values of the command line that several commands take: `NAME=on|off`, `NAME=number`, durations.
 
 use std::str::FromStr;
 
 use crate::domain::features;
 use crate::domain::quotas::{self, UNLIMITED};
+use crate::domain::time::Timestamp;
 
 /// One `--feature NAME=on` or `--grant NAME=on`.
 #[derive(Debug, Clone)]
@@ -56,6 +57,22 @@ impl FromStr for Quota {
     }
 }
 
+/// `0`, `30m`, `24h`, `7d` (contract: cli.md, durations).
+pub fn duration_millis(text: &str) -> Option<i64> {
+    if text == "0" {
+        return Some(0);
+    }
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let unit = match unit {
+        "m" => Timestamp::MINUTE,
+        "h" => Timestamp::HOUR,
+        "d" => Timestamp::DAY,
+        _ => return None,
+    };
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    number.parse::<i64>().ok().filter(|_| digits)?.checked_mul(unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +87,18 @@ mod tests {
         }
         assert_eq!("api=inherit".parse::<Feature>().unwrap().on, None);
         assert_eq!("max_users=unlimited".parse::<Quota>().unwrap().value, Some(-1));
+    }
+
+    #[test]
+    fn durations_have_a_number_and_a_unit() {
+        for text in
+            ["", "7", "d", "7w", "-7d", "7 d", "1.5h", "٣d", "99999999999999999999d", "9223372036854775807d", "00"]
+        {
+            assert_eq!(duration_millis(text), None, "{text}");
+        }
+        assert_eq!(duration_millis("0"), Some(0));
+        assert_eq!(duration_millis("30m"), Some(30 * Timestamp::MINUTE));
+        assert_eq!(duration_millis("24h"), Some(Timestamp::DAY));
+        assert_eq!(duration_millis("7d"), Some(7 * Timestamp::DAY));
     }
 }

@@ -8,7 +8,7 @@ pub mod random;
 pub mod sealer;
 pub mod signer;
 
-pub use hasher::Hasher;
+pub use hasher::{Hasher, Standing};
 pub use key_file::{KeyFile, KeyFileError};
 pub use sealer::Sealer;
 pub use signer::Signer;

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::KeyFile;
+use crate::domain::encoding::from_base64url;
 use crate::domain::error::AppError;
 use crate::domain::sessions::Audience;
 use crate::domain::time::Timestamp;
@@ -22,8 +23,18 @@ pub struct Signer {
     decoding: DecodingKey,
 }
 
-/// What a token says. Only the session id is believed; the rest is for whoever reads it.
+/// What a token begins with, and nothing else: whoever signs with our secret and names another key, an extension that must
+/// be understood (RFC 7515, 4.1.11) or another type is not us.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Beginning {
+    typ: String,
+    alg: String,
+}
+
+/// What a token says, and nothing else. The session id opens; the rest must agree with it or is for whoever reads it.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Claims {
     sub: String,
     aud: String,
@@ -48,6 +59,8 @@ pub struct Token<'a> {
 #[derive(Debug)]
 pub struct Opened {
     pub session_id: SecretString,
+    pub user: UserId,
+    pub issued_at: Timestamp,
     pub expires_at: Timestamp,
 }
 
@@ -74,6 +87,11 @@ impl Signer {
     /// `None`: not one of ours, or for the other surface. Whether it has expired is for whoever knows the time.
     pub fn open(&self, token: &[u8], audience: Audience) -> Option<Opened> {
         let token = std::str::from_utf8(token).ok().filter(|token| token.len() <= LONGEST)?;
+        let beginning = from_base64url(token.split('.').next()?)?;
+        let beginning = serde_json::from_slice::<Beginning>(&beginning).ok()?;
+        if (beginning.typ.as_str(), beginning.alg.as_str()) != ("JWT", "HS256") {
+            return None;
+        }
         let mut rules = Validation::new(Algorithm::HS256);
         rules.set_audience(&[audience.as_str()]);
         rules.set_required_spec_claims(&["exp", "aud", "sub"]);
@@ -81,6 +99,8 @@ impl Signer {
         match decode::<Claims>(token, &self.decoding, &rules) {
             Ok(data) => Some(Opened {
                 session_id: data.claims.sid.into(),
+                user: UserId(data.claims.sub.parse().ok()?),
+                issued_at: Timestamp(data.claims.iat.saturating_mul(Timestamp::SECOND)),
                 expires_at: Timestamp(data.claims.exp.saturating_mul(Timestamp::SECOND)),
             }),
             Err(error) => {
@@ -141,6 +161,28 @@ mod tests {
             assert!(signer.open(bad.as_bytes(), Audience::Panel).is_none(), "{bad}");
         }
         assert!(signer.open(b"\xff\xfe.a.b", Audience::Panel).is_none());
+    }
+
+    #[test]
+    fn a_token_that_says_what_we_never_write_opens_nothing() {
+        let (signer, _folder) = signer();
+        let claims = r#"{"sub":"7","aud":"panel","sid":"a","role":"admin","iat":1,"exp":2"#;
+        let sign = |header: &str, claims: &str| {
+            let text = format!("{}.{}", base64url(header.as_bytes()), base64url(claims.as_bytes()));
+            let signature = jsonwebtoken::crypto::sign(text.as_bytes(), &signer.encoding, Algorithm::HS256);
+            format!("{text}.{}", signature.unwrap())
+        };
+        let opens =
+            |header: &str, claims: &str| signer.open(sign(header, claims).as_bytes(), Audience::Panel).is_some();
+        let ours = r#"{"typ":"JWT","alg":"HS256"}"#;
+        assert!(opens(ours, &format!("{claims}}}")));
+        for more in [r#""kid":"a""#, r#""crit":["exp"]"#, r#""b64":false"#, r#""jwk":{}"#, r#""typ":"JWT""#] {
+            let header = format!(r#"{{"typ":"JWT","alg":"HS256",{more}}}"#);
+            assert!(!opens(&header, &format!("{claims}}}")), "{header}");
+        }
+        for more in [r#""nbf":9"#, r#""iss":"a""#, r#""sub":"7""#, r#""sid":"b""#] {
+            assert!(!opens(ours, &format!("{claims},{more}}}")), "{more}");
+        }
     }
 
     #[test]

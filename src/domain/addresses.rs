@@ -57,6 +57,14 @@ pub fn per_ip_bucket(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// What one customer of a network provider is given at most: of IPv6 its /48, in which there are 65 536 buckets.
+pub fn per_site_bucket(ip: IpAddr) -> IpAddr {
+    match per_ip_bucket(ip) {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 80 << 80)),
+        v4 => v4,
+    }
+}
+
 /// The networks a key may be used from (keys.md, gate 10). An empty list means anywhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowList(Vec<IpNet>);

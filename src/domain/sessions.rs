@@ -92,6 +92,11 @@ impl Attempts {
         if age >= FORGET_MILLIS { Self::default() } else { self }
     }
 
+    /// Where these are of all addresses together: they are so many that the name is being guessed at.
+    pub fn is_attack(self, now: Timestamp) -> bool {
+        self.remembered(now).failures >= FREE_FAILURES_OF_ALL
+    }
+
     /// Seconds until the name may be tried again from this address.
     pub fn wait_seconds(self, now: Timestamp) -> Option<i64> {
         let wait = self.locked_until?.millis().saturating_sub(now.millis());
@@ -103,7 +108,7 @@ impl Attempts {
     /// attack from many addresses leaves each a single try, so that its owner still gets in from one of its own.
     pub fn plus_one(self, of_all: Option<Attempts>, now: Timestamp) -> Self {
         let failures = self.remembered(now).failures.saturating_add(1);
-        let attacked = of_all.is_some_and(|all| all.remembered(now).failures >= FREE_FAILURES_OF_ALL);
+        let attacked = of_all.is_some_and(|all| all.is_attack(now));
         let free = if attacked { 1 } else { FREE_FAILURES };
         let locked_until = of_all.filter(|_| failures >= free).map(|_| {
             let doublings = (failures - free).min(16);

@@ -87,35 +87,80 @@ impl std::fmt::Debug for Line {
     }
 }
 
-/// Whether a spreadsheet takes the cell for a formula once the apostrophes before it are gone. Counting those makes
-/// `protect` reversible: a text that itself begins with `'=` is kept apart from a protected `=`.
-fn computes(cell: &str) -> bool {
-    cell.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+/// How formulas begin, in both widths.
+const SIGNS: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
+/// What ends a cell for a program that expects other cells than ours: where a semicolon parts them, quotes inside a line
+/// hold nothing together.
+const PARTS: [char; 4] = [';', '\t', '\r', '\n'];
+
+/// Whether a spreadsheet takes the part of a cell for a formula once the apostrophes before it are gone. Counting those
+/// makes `protect` reversible: a text that itself begins with `'=` is kept apart from a protected `=`.
+fn computes(part: &str) -> bool {
+    // Part by part a tab or a line break is the end of one; what begins with it may lose it on the way.
+    let is_bare = part.trim_start_matches('\'').starts_with(['\t', '\r', '\n']);
+    is_bare || part.trim_start_matches(|c: char| c == '\'' || c.is_whitespace()).starts_with(SIGNS)
+}
+
+/// The parts of a cell, of which only the first may begin with what ends a part.
+fn parts(cell: &str) -> impl Iterator<Item = (bool, &str)> {
+    let parts = cell.split_inclusive(PARTS).enumerate();
+    parts.map(|(place, part)| {
+        (computes(part) && (place == 0 || !part.trim_start_matches('\'').starts_with(PARTS)), part)
+    })
 }
 
 /// The cell as a sheet holds it.
 pub fn protect(cell: &str) -> Cow<'_, str> {
-    if computes(cell) { format!("'{cell}").into() } else { cell.into() }
+    if !parts(cell).any(|(computes, _)| computes) {
+        return cell.into();
+    }
+    parts(cell).flat_map(|(computes, part)| [if computes { "'" } else { "" }, part]).collect()
 }
 
-/// The cell as it was meant: without the one apostrophe that protects it.
-pub fn unprotect(cell: &str) -> &str {
-    cell.strip_prefix('\'').filter(|rest| computes(rest)).unwrap_or(cell)
+/// The cell as it was meant: without the apostrophes that protect it.
+pub fn unprotect(cell: &str) -> Cow<'_, str> {
+    if !cell.contains('\'') {
+        return cell.into();
+    }
+    let bare =
+        |(computes, part): (bool, _)| if computes { str::strip_prefix(part, '\'').unwrap_or(part) } else { part };
+    parts(cell).map(bare).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn what_is_protected_computes_nothing_and_comes_back_as_it_was() {
-        for cell in ["", "'", "Amr", "'Amr", "O'Neil", "=1+1", "'=1+1", "''=1", "+961 70", "-5.00", "@x", "\tx", "\rx"]
-        {
+        let plain = ["", "'", "Amr", "'Amr", "O'Neil", "=1+1", "'=1+1", "''=1", "+961 70", "-5.00", "@x", "\tx", "\rx"];
+        let odd = ["\u{ff1d}1", " =1", "\u{3000}-1", "' =1", "\n", "'\n", "\n=1", "\t\t", "'\t'=1", "\r\n+1", "é;'=1"];
+        let parted =
+            ["a;=1", "a;'=1", "a;;@b;", "a\n-b\n- c", "a\r\n=1", "a;\n'=1", ";", ";=1", "a; b", "a\n\nb", "a;'b"];
+        for cell in plain.into_iter().chain(odd).chain(parted) {
             let held = protect(cell);
-            assert!(!held.starts_with(['=', '+', '-', '@', '\t', '\r']), "{held:?}");
-            assert_eq!(unprotect(&held), cell);
+            assert!(!held.starts_with(['\t', '\r', '\n']), "{held:?}");
+            assert!(!held.split(PARTS).any(|part| part.trim_start().starts_with(SIGNS)), "{held:?}");
+            assert_eq!(unprotect(&held), cell, "{held:?}");
+            assert_eq!(unprotect(&protect(&held)), held, "{held:?}");
         }
-        assert_eq!((protect("=1"), unprotect("'Amr"), unprotect("=1")), ("'=1".into(), "'Amr", "=1"));
+        for (cell, held) in [("=1", "'=1"), ("a;=1", "a;'=1"), ("a; b", "a; b"), ("'Amr", "'Amr"), ("a\n\nb", "a\n\nb")]
+        {
+            assert_eq!(protect(cell), held);
+        }
+        assert_eq!((unprotect("'Amr"), unprotect("=1")), ("'Amr".into(), "=1".into()));
+    }
+
+    proptest! {
+        #[test]
+        fn every_cell_comes_back_as_it_was(cell in "['=; \\-+a\t\n\r\u{ff1d}\u{3000}]{0,12}") {
+            let held = protect(&cell);
+            prop_assert!(!held.split(PARTS).any(|part| part.trim_start().starts_with(SIGNS)), "{:?}", held);
+            prop_assert_eq!(unprotect(&held), cell.as_str());
+        }
     }
 
     #[test]

@@ -29,26 +29,76 @@ pub fn beginning(text: &str, max: usize) -> &str {
     text.get(..end).unwrap_or(text)
 }
 
-/// How our secrets begin; of a token it is the part that holds the session's id.
-const SECRETS: [&str; 4] = ["pk_live_", "wsp_", "nps_", ".eyJ"];
+/// How our secrets begin, in lower case; of a token it is the part that holds the session's id.
+const SECRETS: [&str; 4] = ["pk_live_", "wsp_", "nps_", ".eyj"];
 
-/// Whether a text holds what may be a secret of ours.
+/// Whether a text holds what may be a secret of ours, also one in capitals or percent-encoded: it is as good to whoever reads it.
 pub fn may_hold_secret(text: &str) -> bool {
     // Every request is asked: hardly any path has one of these.
-    let is_plain = !text.bytes().any(|byte| matches!(byte, b'_' | b'.'));
-    !is_plain && SECRETS.iter().any(|beginning| text.contains(beginning))
+    let is_plain = !text.bytes().any(|byte| matches!(byte, b'_' | b'.' | b'%'));
+    !is_plain && (has_beginning(text) || text.split('/').any(hides_secret))
+}
+
+fn has_beginning(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    SECRETS.iter().any(|beginning| text.contains(beginning))
+}
+
+/// Whether a secret comes to light when the text is decoded as often as it was encoded.
+fn hides_secret(segment: &str) -> bool {
+    let mut text = segment.as_bytes().to_vec();
+    while text.contains(&b'%') {
+        let decoded = percent_decoded(&text);
+        if decoded.len() == text.len() {
+            break;
+        }
+        text = decoded;
+        if has_beginning(&String::from_utf8_lossy(&text)) {
+            return true;
+        }
+    }
+    false
+}
+
+fn percent_decoded(mut text: &[u8]) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some((&first, rest)) = text.split_first() {
+        let byte = match rest {
+            [high, low, ..] if first == b'%' => digit(*high).zip(digit(*low)).map(|(high, low)| high << 4 | low),
+            _ => None,
+        };
+        decoded.push(byte.unwrap_or(first));
+        text = rest.get(if byte.is_some() { 2 } else { 0 }..).unwrap_or_default();
+    }
+    decoded
 }
 
 /// The text with what may be a secret of ours cut down to how it begins: a key that was put into a path by mistake must not
-/// be kept with it.
+/// be kept with it. A segment in which one is encoded goes whole.
 pub fn without_secrets(text: &str) -> String {
-    let mut masked = text.to_owned();
+    let masked =
+        text.split('/').map(|segment| if hides_secret(segment) { "***".to_owned() } else { cut_down(segment) });
+    masked.collect::<Vec<_>>().join("/")
+}
+
+fn cut_down(segment: &str) -> String {
+    let mut masked = segment.to_owned();
     for beginning in SECRETS {
-        let mut parts = masked.split(beginning);
-        let mut kept = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let rest = part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-            kept.extend([beginning, "***", rest]);
+        // As long as the text itself: only ASCII letters change.
+        let lower = masked.to_ascii_lowercase();
+        let mut rest = masked.as_str();
+        let mut kept = String::new();
+        let mut parts = lower.split(beginning).map(str::len);
+        let (before, after) = rest.split_at_checked(parts.next().unwrap_or_default()).unwrap_or_default();
+        kept.push_str(before);
+        rest = after;
+        for length in parts {
+            let (found, after) = rest.split_at_checked(beginning.len()).unwrap_or_default();
+            let (part, after) = after.split_at_checked(length).unwrap_or_default();
+            let part = part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+            kept.extend([found, "***", part]);
+            rest = after;
         }
         masked = kept;
     }
@@ -104,6 +154,12 @@ mod tests {
             ("wsp_1wsp_2 nps_a-b_c", "wsp_***wsp_*** nps_***"),
             ("pk_live_", "pk_live_***"),
             ("/x/eyJhbGc.eyJzdWI.c2ln/y", "/x/eyJhbGc.eyJ***.c2ln/y"),
+            ("/x/PK_LIVE_A8F3KJ92/Nps_A", "/x/PK_LIVE_***/Nps_***"),
+            ("/x/pk%5flive_a8f3kj92/y", "/x/***/y"),
+            ("/x/a%2fpk%255Flive%25255fa8f3kj92/%zz%", "/x/***/%zz%"),
+            ("/x/%70%6b_live_a8f3", "/x/***"),
+            ("/x/%65%79J.%65yJzdWI.c2ln", "/x/***"),
+            ("/a%20b/%C3%A9/%/%4/%zz", "/a%20b/%C3%A9/%/%4/%zz"),
         ] {
             assert_eq!(without_secrets(text), masked);
             assert_eq!(may_hold_secret(text), text != masked);

@@ -15,6 +15,9 @@ impl Timestamp {
     pub const HOUR: i64 = 60 * Self::MINUTE;
     pub const DAY: i64 = 24 * Self::HOUR;
 
+    /// The first instant of the year 0.
+    pub const BEGIN: Timestamp = Timestamp(-62_167_219_200_000);
+
     /// The first instant of the year 10000.
     pub const END: Timestamp = Timestamp(253_402_300_800_000);
 
@@ -71,9 +74,10 @@ impl Timestamp {
         Ok(date.start_in(zone))
     }
 
-    /// Accepts any RFC 3339 instant.
+    /// Accepts any RFC 3339 instant that can be written again: an offset or a leap second may lead out of its years.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text).ok().map(|at| Self(at.timestamp_millis()))
+        let at = Self(DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis());
+        (Self::BEGIN..Self::END).contains(&at).then_some(at)
     }
 }
 
@@ -91,7 +95,7 @@ impl Date {
     /// `YYYY-MM-DD`, or RFC 3339 of which the date part is kept (contract: `expiry_date`).
     pub fn parse(field: &'static str, text: &str) -> Result<Self, Invalid> {
         let wrong = || Invalid::new(field, "must be a date between 1970-01-01 and 9999-12-31 as YYYY-MM-DD");
-        if text.len() > 10 && Timestamp::parse_rfc3339(text).is_none() {
+        if text.len() > 10 && DateTime::parse_from_rfc3339(text).is_err() {
             return Err(wrong());
         }
         let day = text.get(..10).ok_or_else(wrong)?;
@@ -174,6 +178,22 @@ mod tests {
 
     fn date(text: &str) -> Date {
         Date::parse("d", text).unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    #[test]
+    fn an_instant_out_of_the_years_that_can_be_written_is_none() {
+        for (text, date) in [
+            ("9999-12-31T23:59:59-00:01", "9999-12-31"),
+            ("9999-12-31T23:59:60Z", "9999-12-31"),
+            ("0000-01-01T00:00:00+00:01", ""),
+        ] {
+            assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
+            assert_eq!(Date::parse("d", text).map(Date::iso).unwrap_or_default(), date, "its date can be, {text}");
+        }
+        for text in ["9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z"] {
+            assert_eq!(Timestamp::parse_rfc3339(text).map(Timestamp::rfc3339).as_deref(), Some(text));
+        }
+        assert_eq!(Timestamp::parse_rfc3339("0000-01-01T00:00:00Z"), Some(Timestamp::BEGIN));
     }
 
     #[test]

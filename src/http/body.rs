@@ -25,12 +25,17 @@ pub async fn read(
     }
     let all = async {
         let mut body = BytesMut::new();
-        while let Some(chunk) = payload.next().await {
+        // Where a WebSocket is asked for too, actix has the body last as long as the connection.
+        while announced.is_none_or(|length| body.len() < length) {
+            let Some(chunk) = payload.next().await else { break };
             let chunk = chunk.map_err(|_| Edge::BadHeader("The body is broken off or badly framed"))?;
             if body.len() + chunk.len() > limit {
                 return Err(Edge::BodyTooLarge { limit });
             }
             body.extend_from_slice(&chunk);
+        }
+        if let Some(length) = announced {
+            body.truncate(length);
         }
         Ok(body.freeze())
     };

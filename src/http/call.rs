@@ -4,11 +4,13 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::{self, Bytes, Data};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 use super::answer::{Answer, Edge, Failure, Reply};
 use super::body::{self, Content};
@@ -33,14 +35,36 @@ pub enum Secrets {
     Hidden,
 }
 
-/// Runs off the threads that answer. A panic is a fault of ours, of what is done there.
-pub async fn block<T: Send + 'static>(
-    what: &'static str,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, AppError> {
-    let fault = |why: String| AppError::Internal(format!("{what} panicked: {why}"));
-    let done = web::block(move || panics::catch(work)).await;
-    done.map_err(|error| fault(error.to_string()))?.map_err(fault)
+/// How long a slow read waits for its turn. Beyond it the threads that carry them out have more than they can do, and what
+/// they began later would be for somebody who has left.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Who may have a slow read carried out: as many as there are readers for it, in the order in which they came.
+#[derive(Debug)]
+pub struct SlowReads(Arc<Semaphore>);
+
+impl SlowReads {
+    pub fn new(at_once: usize) -> Self {
+        Self(Arc::new(Semaphore::new(at_once)))
+    }
+
+    /// Runs off the threads that answer. A panic is a fault of ours, of what is done there.
+    async fn run<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AppError> {
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.0).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return Err(AppError::Overloaded { retry_after_seconds: 1 }) };
+        let fault = |why: String| AppError::Internal(format!("{what} panicked: {why}"));
+        let done = web::block(move || {
+            let done = panics::catch(work);
+            // Not when whoever asked has left: the reader is free when the work is done.
+            drop(turn);
+            done
+        });
+        done.await.map_err(|error| fault(error.to_string()))?.map_err(fault)
+    }
 }
 
 #[derive(Clone)]
@@ -98,7 +122,16 @@ impl Call {
         F: FnOnce(&ReadTx<'_>) -> Result<T, AppError> + Send + 'static,
     {
         let state = self.state.clone();
-        block("a read", move || state.app.db.read_slowly(work)).await?
+        self.block("a read", move || state.app.db.read_slowly(work)).await?
+    }
+
+    /// The same for what is read elsewhere than in the database.
+    pub async fn block<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AppError> {
+        self.state.slow_reads.run(what, work).await
     }
 
     /// Judges the caller once more, carries out a change and renders its answer in one transaction, together with what a retry under the same
@@ -154,4 +187,45 @@ fn replay(kept: Kept, body_sha256: [u8; 32]) -> Result<Reply, AppError> {
     }
     let status = kept.status.try_into().map_err(|_| AppError::Internal("a kept answer has no status".to_owned()))?;
     Ok(Reply::replayed(status, kept.answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overloaded<T>(outcome: &Result<T, AppError>) -> bool {
+        matches!(outcome, Err(AppError::Overloaded { retry_after_seconds: 1.. }))
+    }
+
+    #[tokio::test]
+    async fn a_slow_read_whose_turn_does_not_come_is_sent_away_and_never_begins() {
+        let reads = SlowReads::new(1);
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (started, has_started) = tokio::sync::oneshot::channel();
+        let work = move || {
+            let _ = started.send(());
+            let _ = held.recv();
+        };
+        let mut first = Box::pin(reads.run("the first", work));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        has_started.await.unwrap();
+        let began = std::time::Instant::now();
+        let others = (0..50).map(|_| reads.run("another", || panic!("it began")));
+        let others: Vec<Result<(), _>> = futures_util::future::join_all(others).await;
+        assert!(others.iter().all(overloaded), "{others:?}");
+        assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+        // Whoever asked for the first gives up, and it goes on.
+        drop(first);
+        assert!(overloaded(&reads.run("too early", || ()).await));
+        drop(release);
+        assert_eq!(reads.run("the next", || 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn a_slow_read_that_panics_gives_its_place_back() {
+        let reads = SlowReads::new(1);
+        let failed = reads.run("a read", || panic!("on purpose")).await.map(|()| 0);
+        assert!(matches!(&failed, Err(AppError::Internal(why)) if why.contains("on purpose")), "{failed:?}");
+        assert_eq!(reads.run("a read", || 7).await, Ok(7));
+    }
 }

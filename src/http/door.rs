@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::body::{self as answer_body, BodySize, BoxBody, MessageBody};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -17,6 +18,7 @@ use super::answer::{self, Answer, Edge, Failure, Reply};
 use super::body;
 use super::call::Call;
 use super::finish::{Answered, finish};
+use super::patience::Busy;
 use super::query::Query;
 use super::state::State;
 use super::visit::{Agent, Visit};
@@ -26,14 +28,19 @@ use crate::domain::error::{AppError, Invalid, Noun};
 use crate::domain::policy::{self, Asked, Caller, Denial, Gate, Permit, Window};
 use crate::domain::routes::{self, Entry, Found, Method, Need, Params, Route, Surface};
 use crate::domain::sessions::Audience;
+use crate::domain::time::Timestamp;
 use crate::panics;
 use crate::store::Snapshot;
 
 /// What somebody without a credential may make us keep in memory: a login or a form.
 const STRANGERS_BODY_BYTES: usize = 8 * 1024;
 
+/// A clock that was set back by less logs nobody out.
+const CLOCKS_DIFFER_MILLIS: i64 = Timestamp::MINUTE;
+
 /// The one handler behind every path.
 pub async fn serve(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    let _busy = Busy::with(&request, &state.app.config().server);
     let visit = Visit::of(&request, &state);
     let mut payload = Some(payload);
     let answered = answer(&visit, &request, &mut payload, &state).await;
@@ -41,6 +48,10 @@ pub async fn serve(request: HttpRequest, payload: Payload, state: Data<State>) -
     if request.method() == actix_web::http::Method::HEAD {
         // Not left to the server: it takes the method from whatever request it has read last.
         response = response.set_body(answer_body::None::new()).map_into_boxed_body();
+    }
+    if request.head().upgrade() {
+        // Nobody here speaks anything else. Left alone, actix says that the connection is upgraded, and closes it unsaid.
+        response.head_mut().set_connection_type(ConnectionType::Close);
     }
     match payload {
         // A dropped body without a length would be read to its end, which may never come; one that is still held when
@@ -179,12 +190,16 @@ fn recognise_session(
     audience: Audience,
 ) -> Result<(Caller, Option<Snapshot>), AppError> {
     let Some(opened) = state.app.signer.open(token, audience) else { return Ok((Caller::NoSession, None)) };
+    // Made while the clock was wrong: it would outlive its time by as much.
+    if opened.issued_at > visit.now.plus_millis(CLOCKS_DIFFER_MILLIS) {
+        return Ok((Caller::NoSession, None));
+    }
     if opened.expires_at <= visit.now {
         return Ok((Caller::ExpiredSession, None));
     }
     let id = opened.session_id.expose_secret().as_bytes();
     let snapshot = state.app.db.snapshot()?;
-    let caller = snapshot.read(|tx| actions::sessions::verify(tx, id, audience, visit.now))?;
+    let caller = snapshot.read(|tx| actions::sessions::verify(tx, id, opened.user, audience, visit.now))?;
     Ok((caller, Some(snapshot)))
 }
 

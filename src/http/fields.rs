@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Error, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::domain::error::Invalid;
 use crate::domain::features::Feature;
 
+/// `None`: given twice, which only whoever reads the field minds.
 #[derive(Clone, Default)]
-pub struct Fields(HashMap<String, Box<RawValue>>);
+pub struct Fields(HashMap<String, Option<Box<RawValue>>>);
 
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,6 +41,7 @@ pub fn cleared<T, E>(sent: &Sent<String>, parse: impl FnOnce(&str) -> Result<T, 
 impl Fields {
     fn typed<T: DeserializeOwned>(&self, name: &str, kind: &'static str) -> Result<Sent<T>, Invalid> {
         let Some(raw) = self.0.get(name) else { return Ok(None) };
+        let Some(raw) = raw else { return Err(Invalid::new(name.to_owned(), "is given twice")) };
         let read = serde_json::from_str::<Option<T>>(raw.get());
         read.map(Some).map_err(|_| Invalid::new(name.to_owned(), format!("must be {kind}")))
     }
@@ -88,9 +90,7 @@ impl<'de> Deserialize<'de> for Fields {
             fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Fields, A::Error> {
                 let mut fields = HashMap::new();
                 while let Some((name, value)) = object.next_entry::<String, Box<RawValue>>()? {
-                    if fields.insert(name.clone(), value).is_some() {
-                        return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
-                    }
+                    fields.entry(name).and_modify(|known| *known = None).or_insert(Some(value));
                 }
                 Ok(Fields(fields))
             }
@@ -115,14 +115,14 @@ mod tests {
         assert_eq!(body.flag("api").unwrap_err().to_string(), "api must be a boolean");
         assert_eq!(body.number("max").unwrap_err().to_string(), "max must be an integer");
         assert_eq!(body.text("name").unwrap_err().to_string(), "name must be a string");
-        let twice = body::parse::<Fields>(br#"{"api": true, "api": false}"#).unwrap_err();
-        assert_eq!(twice.to_string(), "api is given twice");
+        let twice = fields(r#"{"api": true, "api": false, "api": null}"#);
+        assert_eq!(twice.flag("api").unwrap_err().to_string(), "api is given twice");
     }
 
     #[test]
     fn what_nobody_reads_may_be_anything() {
         let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-        let body = fields(&format!(r#"{{"x": {deep}, "y": 1e400, "name": "a"}}"#));
+        let body = fields(&format!(r#"{{"x": {deep}, "y": 1e400, "name": "a", "x": 1}}"#));
         assert_eq!(body.text("name").unwrap().as_deref(), Some("a"));
     }
 

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::answer::Failure;
 use super::call::Call;
 use crate::actions::sessions::{self, Door, Tokens};
-use crate::crypto::random;
 use crate::crypto::signer::Token;
+use crate::crypto::{Standing, random};
 use crate::domain::encoding::base64url;
 use crate::domain::error::{AppError, Invalid};
 use crate::domain::keys::hash_of;
@@ -85,7 +85,8 @@ pub async fn log_in(call: &Call, kind: Kind) -> Result<LoggedIn, Failure> {
     let door = Door { name, ip, now: call.now };
     let known = call.read(|tx| sessions::look_up(tx, &door))?;
     let hash = known.as_ref().and_then(|login| login.password_hash.clone());
-    let right = call.state.app.hasher.verify(password, hash).await?;
+    let standing = if call.state.shield.has_failed(ip, call.now) { Standing::Suspect } else { Standing::Good };
+    let right = call.state.app.hasher.verify(standing, password, hash).await?;
     let Some(verified) = known.filter(|_| right) else {
         return Err(failed(call, door, AppError::BadCredentials).await);
     };
@@ -103,7 +104,7 @@ pub async fn check_password(
 ) -> Result<(), Failure> {
     let door = Door { name: username.to_owned(), ip: call.permit.origin().ip, now: call.now };
     let hash = call.read(|tx| sessions::look_up(tx, &door))?.and_then(|login| login.password_hash);
-    if call.state.app.hasher.verify(password, hash).await? {
+    if call.state.app.hasher.verify(Standing::Good, password, hash).await? {
         return Ok(call.read(|tx| sessions::refuse_locked(tx, &door))?);
     }
     Err(failed(call, door, AppError::WrongPassword { field }).await)

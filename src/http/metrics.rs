@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::None as NoBody;
 use actix_web::dev::Server;
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{ConnectionType, Method, StatusCode, header};
 use actix_web::rt::task::{JoinHandle, spawn_blocking};
 use actix_web::web::{self, Bytes, Data, Payload};
-use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer};
+use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use super::patience::Busy;
 use super::state::State;
-use super::{answer, door};
+use super::{answer, door, listener};
 use crate::actions;
 use crate::metrics::{self, Figures, Told};
 use crate::panics;
@@ -26,12 +27,6 @@ const GOOD_FOR: Duration = Duration::from_secs(1);
 
 /// How long figures may take; after that the page does without them. Prometheus waits 10 s.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How long a request head may take to arrive.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Longer than what is usual between two scrapes.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// A few scrapers and probes, and somebody who looks.
 const CONNECTIONS: usize = 256;
@@ -61,25 +56,28 @@ pub struct Bound {
 pub fn bind(state: &Data<State>) -> io::Result<Option<Bound>> {
     let Some(listen) = state.app.config().metrics.listen else { return Ok(None) };
     let desk = Data::new(Desk { state: state.clone(), table: Mutex::default() });
-    let server = HttpServer::new(move || App::new().app_data(desk.clone()).default_service(web::to(serve)))
+    let app = move || App::new().app_data(desk.clone()).default_service(web::to(serve));
+    let server = Server::build()
         .workers(1)
-        .max_connections(CONNECTIONS)
+        .max_concurrent_connections(CONNECTIONS)
         .worker_max_blocking_threads(1)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(1)
         .disable_signals();
-    let server = server.bind(listen).map_err(|e| {
+    let bound = listener::bind(listen).and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((address, listener::tcp(server, listener, app)?))
+    });
+    let (address, server) = bound.map_err(|e| {
         let why = format!("metrics.listen: {listen} cannot be listened on: {e}.");
         let remedy =
             "Stop what uses it (another panel?), choose another address, or turn it off: metrics.listen = \"\".";
         io::Error::new(e.kind(), format!("{why}\n{remedy}"))
     })?;
-    let address = server.addrs().first().copied().unwrap_or(listen);
     Ok(Some(Bound { address, run: Box::new(|| server.run()) }))
 }
 
 async fn serve(request: HttpRequest, payload: Payload, desk: Data<Desk>) -> HttpResponse {
+    let _busy = Busy::with(&request, &desk.state.app.config().server);
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = match request.path() {
         "/metrics" if reads => desk.metrics().await,
@@ -92,6 +90,9 @@ async fn serve(request: HttpRequest, payload: Payload, desk: Data<Desk>) -> Http
     };
     if response.status().is_client_error() {
         tracing::debug!(status = response.status().as_u16(), "a request was refused where the metrics are");
+    }
+    if request.head().upgrade() {
+        response.head_mut().set_connection_type(ConnectionType::Close);
     }
     if *request.method() == Method::HEAD {
         response = response.set_body(NoBody::new()).map_into_boxed_body();

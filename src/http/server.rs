@@ -1,40 +1,28 @@
 //! Listening, and stopping.
 
-use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_tls::accept::rustls_0_23::TlsStream;
-use actix_web::dev::{Extensions, Server, ServerHandle};
-use actix_web::rt::net::{TcpStream, UnixStream};
-use actix_web::web::Data;
-use actix_web::{App, HttpServer, web};
+use actix_tls::accept::max_concurrent_tls_connect;
+use actix_web::App;
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::web::{self, Data};
 
 use super::state::State;
 use super::unix_socket::{self, SocketFile};
-use super::visit::Encrypted;
-use super::{door, metrics};
+use super::{descriptors, door, listener, metrics};
+use crate::app::SLOW_READS;
 use crate::config::Listen;
-use crate::domain::addresses::Peer;
 use crate::tls::{self, Certificates};
 
-/// Threads of each worker for slow reads. The readers are shared by all workers: beyond them a search is sent away.
-const BLOCKING_THREADS: usize = 4;
-
-/// How long a request head may take to arrive.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a TLS handshake may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Threads of each worker for slow reads: all that may go on at once can be one worker's.
+const BLOCKING_THREADS: usize = SLOW_READS as usize;
 
 /// Unfinished handshakes of each worker, of about 14 kB each. At this number it accepts nobody, so strangers must not
 /// get there cheaply: actix's own 256 would be reached by one of them.
 const HANDSHAKES: usize = 4096;
-
-/// How long an idle connection is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// What finishes on its own is waited for this long when stopping (contract: cli.md, serve).
 const DRAIN_SECONDS: u64 = 10;
@@ -85,24 +73,28 @@ pub fn start(state: Data<State>, certificates: Option<Arc<Certificates>>) -> io:
     let settings = state.app.config().server.clone();
     let (workers, listens) = (settings.workers(), settings.listen);
     let tls = certificates.map(tls::server_config);
-    let mut server = HttpServer::new(move || App::new().app_data(state.clone()).default_service(web::to(door::serve)))
+    max_concurrent_tls_connect(HANDSHAKES);
+    let app = move || App::new().app_data(state.clone()).default_service(web::to(door::serve));
+    let mut server = Server::build()
         .workers(workers)
-        .on_connect(note_peer)
+        .max_concurrent_connections(descriptors::connections(workers))
         .worker_max_blocking_threads(BLOCKING_THREADS)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
-        .max_connection_rate(HANDSHAKES)
-        .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(DRAIN_SECONDS)
         .disable_signals();
-    let mut sockets = Vec::new();
+    let (mut addresses, mut sockets) = (Vec::new(), Vec::new());
     for listen in &listens {
-        let bound = match (listen, &tls) {
-            (Listen::Tcp(address), Some(tls)) => server.bind_rustls_0_23(address, tls.clone()),
-            (Listen::Tcp(address), None) => server.bind(address),
-            (Listen::Unix(path), _) => unix_socket::bind(path).and_then(|(listener, file)| {
+        let bound = match listen {
+            Listen::Tcp(address) => listener::bind(*address).and_then(|listener| {
+                addresses.push(Listen::Tcp(listener.local_addr()?));
+                match &tls {
+                    Some(tls) => listener::tls(server, listener, tls, app.clone()),
+                    None => listener::tcp(server, listener, app.clone()),
+                }
+            }),
+            Listen::Unix(path) => unix_socket::bind(path).and_then(|(listener, file)| {
+                addresses.push(Listen::Unix(path.clone()));
                 sockets.push(file);
-                server.listen_uds(listener)
+                listener::unix(server, listener, app.clone())
             }),
         };
         server = bound.map_err(|e| {
@@ -111,11 +103,6 @@ pub fn start(state: Data<State>, certificates: Option<Arc<Certificates>>) -> io:
         })?;
     }
     actix_web::rt::spawn(minutes(of_minutes));
-    let bound = listens.iter().zip(server.addrs()).map(|(listen, address)| match listen {
-        Listen::Tcp(_) => Listen::Tcp(address),
-        Listen::Unix(path) => Listen::Unix(path.clone()),
-    });
-    let addresses = bound.collect();
     let metrics = bound_metrics.as_ref().map(|bound| bound.address);
     let beside = bound_metrics.map(|bound| {
         let server = (bound.run)();
@@ -139,22 +126,5 @@ async fn minutes(state: Data<State>) {
     loop {
         minutes.tick().await;
         state.end_minute();
-    }
-}
-
-/// Remembers who is at the other end while that can still be asked: after a reset the system no longer knows, and a TCP
-/// peer without an address must not be taken for a Unix socket's, which is trusted.
-fn note_peer(connection: &dyn Any, data: &mut Extensions) {
-    let of_tcp = |stream: &TcpStream| stream.peer_addr().ok().map(|address| Peer::Ip(address.ip()));
-    let peer = if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-        of_tcp(stream)
-    } else if let Some(stream) = connection.downcast_ref::<TlsStream<TcpStream>>() {
-        data.insert(Encrypted);
-        of_tcp(stream.get_ref().0)
-    } else {
-        connection.is::<UnixStream>().then_some(Peer::UnixSocket)
-    };
-    if let Some(peer) = peer {
-        data.insert(peer);
     }
 }

@@ -60,6 +60,11 @@ impl Shield {
         self.failures.check(ip, now)
     }
 
+    /// Whether a credential from there opened nothing within the last minute.
+    pub fn has_failed(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
+        self.failures.has_failed(ip, now)
+    }
+
     /// Counts a log-in, before it is looked at.
     pub fn login(&self, ip: Option<IpAddr>) -> Result<(), i64> {
         self.logins.check(ip)
@@ -178,6 +183,11 @@ impl Failures {
         Err((failed.until.millis() - now.millis() + Timestamp::SECOND - 1) / Timestamp::SECOND)
     }
 
+    fn has_failed(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.get(&ip.map(per_ip_bucket)).is_some_and(|failed| failed.until > now)
+    }
+
     fn forget_idle(&self, now: Timestamp) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.retain(|_, failed| failed.until > now);
@@ -215,6 +225,15 @@ mod tests {
         }
         assert_eq!(shield.failure(ip(2), NOW), Ok(()), "its neighbour is not meant");
         assert_eq!(shield.failure(ip(1), NOW.plus_millis(Timestamp::MINUTE)), Ok(()));
+    }
+
+    #[test]
+    fn an_address_is_suspect_for_a_minute_after_its_failure_and_its_neighbour_is_not() {
+        let shield = shield(0, 20);
+        assert!(!shield.has_failed(ip(1), NOW));
+        assert_eq!(shield.failure(ip(1), NOW), Ok(()));
+        assert!(shield.has_failed(ip(1), NOW) && !shield.has_failed(ip(2), NOW));
+        assert!(!shield.has_failed(ip(1), NOW.plus_millis(Timestamp::MINUTE)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::app::{App, LastUses};
+use crate::app::{App, LastUses, SLOW_READS};
 use crate::config::Config;
 use crate::health::Health;
 use crate::limits::KeyLimits;
@@ -10,6 +10,7 @@ use crate::metrics::Metrics;
 use crate::store::request_logs::RequestLogs;
 
 use super::aftermath::Aftermaths;
+use super::call::SlowReads;
 use super::shield::Shield;
 
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub struct State {
     pub health: Health,
     pub aftermaths: Aftermaths,
     pub metrics: Arc<Metrics>,
+    pub slow_reads: SlowReads,
 }
 
 impl State {
@@ -35,7 +37,8 @@ impl State {
         let health = Health::start(&app)?;
         let aftermaths = Aftermaths::start()?;
         let metrics = Arc::new(Metrics::new(app.now()));
-        Ok(Self { aftermaths, health, metrics, app, logs, uses, limits, shield })
+        let slow_reads = SlowReads::new(SLOW_READS as usize);
+        Ok(Self { aftermaths, health, metrics, slow_reads, app, logs, uses, limits, shield })
     }
 
     /// Puts settings in force that may change while running.

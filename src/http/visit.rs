@@ -107,10 +107,18 @@ impl Agent {
         let name = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         Self {
             user_agent: name.map(|name| name.chars().take(LOGGED_AGENT).collect()),
-            refresh_token: request.cookie(REFRESH_COOKIE).map(|cookie| cookie.value().to_owned().into()),
+            refresh_token: refresh_token(request),
             secure: is_secure(request, settings),
         }
     }
+}
+
+/// Two of them cannot be meant: whoever may set cookies for a neighbour's name puts one of its own beside ours.
+fn refresh_token(request: &HttpRequest) -> Option<SecretString> {
+    let cookies = request.cookies().ok()?;
+    let mut tokens = cookies.iter().filter(|cookie| cookie.name() == REFRESH_COOKIE);
+    let token = tokens.next().filter(|_| tokens.next().is_none());
+    token.map(|cookie| cookie.value().to_owned().into())
 }
 
 /// A trusted proxy says how it was reached. Without one, only a connection that does not leave the machine may be in clear
@@ -138,7 +146,7 @@ fn address(request: &HttpRequest, state: &State) -> Option<std::net::IpAddr> {
 }
 
 /// The caller's own id where it is 1-64 of `[A-Za-z0-9._-]` and no key that strayed there, else one of ours.
-fn request_id(headers: &HeaderMap) -> String {
+pub fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     let plain = |id: &&str| {
         !text::may_hold_secret(id)

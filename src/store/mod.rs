@@ -48,6 +48,7 @@ pub use engine::copies::make::{Made, make as make_copy};
 pub use engine::copies::pace::{Pace, Stop};
 pub use engine::copies::rehearse::{Rehearsed, rehearse};
 pub use engine::copies::restore::{There, place as place_copy, prepare as prepare_place};
+pub use engine::copies::seal::Seal;
 pub use engine::copies::{CopyError, Part, free_inodes, free_space, prepare_folder, seal_of};
 #[cfg(test)]
 pub use engine::cost;
@@ -170,14 +171,14 @@ impl Db {
     }
 
     /// Writes, and answers once the disk has it. The closure may run twice, so randomness, hashing and the clock stay
-    /// outside it. Fails with `Overloaded` when the queue is full.
+    /// outside it. Fails with `Overloaded` when the queue is full, and when it has waited too long for its turn.
     pub async fn write<T, F>(&self, work: F) -> Result<T, AppError>
     where
         T: Send + 'static,
         F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send + 'static,
     {
         let outcome = match self.writer.submit(work) {
-            Ok(waiting) => waiting.await.unwrap_or_else(|_| Err(lost())),
+            Ok(queued) => queued.outcome().await,
             Err(error) => Err(error),
         };
         self.note(outcome)
@@ -190,7 +191,7 @@ impl Db {
         F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send + 'static,
     {
         let outcome = match self.writer.submit(work) {
-            Ok(waiting) => waiting.blocking_recv().unwrap_or_else(|_| Err(lost())),
+            Ok(queued) => queued.outcome_blocking(),
             Err(error) => Err(error),
         };
         self.note(outcome)
@@ -250,10 +251,6 @@ fn back_up_before(from: i64, options: &Options) -> Result<Migrated, OpenError> {
     // Nobody waits but the one who starts it.
     let made = make_copy(&options.path, &target, *now, &mut Pace::new(u64::MAX)).map_err(failed)?;
     Ok(Migrated { from, to, backup: Some(backups::of_copy(Kind::Migration, &target, &made)) })
-}
-
-fn lost() -> AppError {
-    AppError::Unavailable("the writer ended before it answered".to_owned())
 }
 
 /// A snapshot of the database.

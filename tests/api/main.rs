@@ -14,6 +14,7 @@ mod audit;
 mod backups;
 mod billing;
 mod concurrency;
+mod connections;
 mod edge;
 mod external;
 mod gates;

@@ -464,7 +464,7 @@ async fn a_figure_that_cannot_be_read_is_left_out_and_counted_and_the_rest_is_th
 async fn a_page_does_without_the_database_where_it_gets_no_reader() {
     let app = spawn().await;
     let whole = scrape(&app).await;
-    let held = Held::take(&app, Readers::Slow, 4);
+    let held = Held::take(&app, Readers::Slow, panel::app::SLOW_READS as usize + 1);
     let page = scrape_anew(&app).await;
     held.let_go();
     let missing: Vec<_> = whole.families.keys().filter(|name| !page.families.contains_key(*name)).collect();

@@ -285,12 +285,8 @@ fn what_was_exported_and_imported_elsewhere_exports_to_the_same_bytes() {
             let columns =
                 ["username", "full_name", "note", "external_id", "status", "owner", "password", "mac_address"];
             sheet.write_record(columns.into_iter().chain(["service", "nas", "expiry_date"])).unwrap();
-            // An apostrophe before each cell that has one or a sign protects it; this is what a careful person would type.
-            let typed = |cell: &str| {
-                let signs = ['=', '+', '-', '@', '\t', '\r'];
-                let protects = cell.trim_start_matches('\'').starts_with(signs);
-                if protects { format!("'{cell}") } else { cell.to_owned() }
-            };
+            // What a careful person would type.
+            let typed = |cell: &str| panel::domain::sheets::protect(cell).into_owned();
             for (place, (name, full_name, note, id, status, of_rosa, password)) in rows.iter().enumerate() {
                 let id = if id.is_empty() { String::new() } else { format!("{id}{place}") };
                 let status = ["active", "inactive", "stopped"][usize::from(*status)];

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 
 use panel::actions::{self, keys::Credential, subscribers::Change};
@@ -18,6 +18,7 @@ use panel::domain::users::{Email, Role, Username};
 use panel::store::{Db, Options, Synchronous, WriteTx};
 use rusqlite::types::FromSql;
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 
 /// 2026-05-12, in the morning.
 pub const NOW: Timestamp = Timestamp(1_778_574_151_000);
@@ -140,6 +141,9 @@ pub fn reseller(db: &Db, name: &str) -> Permit {
     policy::evaluate(&asked, origin).unwrap_or_else(|denial| panic!("{denial:?}"))
 }
 
+/// Keeps the time of those who wait.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().enable_time().build().unwrap());
+
 /// A write that waits in the queue for its turn.
 pub type Waiting<'d, T> = Pin<Box<dyn Future<Output = Result<T, AppError>> + 'd>>;
 
@@ -149,6 +153,7 @@ pub fn hand_in<'d, T: Send + 'static>(
     work: impl Fn(&WriteTx<'_>) -> Result<T, AppError> + Send + 'static,
 ) -> Result<Waiting<'d, T>, AppError> {
     let mut write: Waiting<'d, T> = Box::pin(db.write(work));
+    let _inside = RUNTIME.enter();
     match write.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Pending => Ok(write),
         Poll::Ready(Err(error)) => Err(error),
@@ -157,5 +162,5 @@ pub fn hand_in<'d, T: Send + 'static>(
 }
 
 pub fn outcome<T>(write: Waiting<'_, T>) -> Result<T, AppError> {
-    actix_web::rt::System::new().block_on(write)
+    RUNTIME.block_on(write)
 }

@@ -1,6 +1,9 @@
 //! Two stores on one file, as the server and a command are.
 
-use panel::store::Db;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use panel::store::{Db, WriteTx};
 
 use crate::place::{Place, add_service};
 
@@ -22,6 +25,44 @@ fn two_that_write_at_once_lose_nothing() {
     assert_eq!(place.count("services WHERE name LIKE 'one %'"), 500);
     assert_eq!(place.count("services WHERE name LIKE 'two %'"), 500);
     assert_eq!(place.value::<String>("PRAGMA integrity_check"), "ok");
+}
+
+/// A server under load commits again and again, and leaves the lock for a tenth of a millisecond in between: a command that
+/// looked for it ten times a second hardly ever found it free, and failed.
+#[test]
+fn one_that_writes_without_a_pause_lets_the_other_in() {
+    let place = Place::new();
+    let (server, command) = (place.open(), place.open());
+    let (is_over, turns) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let turn = turns.fetch_add(1, Ordering::Relaxed);
+                    let slowly = move |tx: &WriteTx<'_>| {
+                        let (began, id) = (Instant::now(), add_service(tx, &format!("busy {turn}"))?);
+                        while began.elapsed() < Duration::from_millis(20) {
+                            std::hint::spin_loop();
+                        }
+                        Ok(id)
+                    };
+                    server.write_blocking(slowly).unwrap();
+                }
+            });
+        }
+        let write = |turn: usize| {
+            // As a command begins: in the midst of it.
+            let from = turns.load(Ordering::Relaxed);
+            while turns.load(Ordering::Relaxed) < from + 4 {
+                std::thread::yield_now();
+            }
+            command.write_blocking(move |tx| add_service(tx, &format!("command {turn}"))).map(|_| ())
+        };
+        let written: Vec<_> = (0..5).map(write).collect();
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(written, vec![Ok(()); 5], "{} writes beside", turns.load(Ordering::Relaxed));
+    });
+    assert_eq!(place.count("services WHERE name LIKE 'command %'"), 5);
 }
 
 #[test]

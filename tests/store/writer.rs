@@ -120,6 +120,26 @@ fn a_lock_that_stays_is_answered_to_everybody_within_seconds() {
     );
 }
 
+/// More than two groups: each used to wait for the lock anew, and the last was told after a quarter of a minute.
+#[test]
+fn a_write_whose_turn_does_not_come_is_refused_in_seconds_and_never_made() {
+    let place = Place::new();
+    let db = place.open();
+    let lock = place.lock();
+    let began = Instant::now();
+    let writes: Vec<_> =
+        (0..600).map(|turn| hand_in(&db, move |tx| add_service(tx, &format!("plan {turn}"))).unwrap()).collect();
+    for write in writes {
+        let error = outcome(write).unwrap_err();
+        assert!(matches!(error, AppError::Overloaded { retry_after_seconds: 1.. }), "{error:?}");
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(9), "the last was refused after {took:?}");
+    drop(lock);
+    db.write_blocking(|tx| add_service(tx, "after")).unwrap();
+    assert_eq!(place.count("services WHERE name LIKE 'plan %'"), 0, "it was refused and made all the same");
+}
+
 #[test]
 fn what_nobody_waits_for_any_more_is_not_carried_out_behind_their_back() {
     let place = Place::new();

@@ -99,5 +99,5 @@ fn nothing_that_was_acknowledged_is_lost_and_nothing_is_half_done_after_kill_9()
     }
     let unknown: usize = rounds.iter().map(|told| told.unknown.len()).sum();
     assert!(acknowledged(&rounds) > rounds.len() && unknown > rounds.len(), "amid work: {}", tally(&rounds));
-    size::tell(&format!("crash: {} kills, {}, 0 lost", rounds.len(), tally(&rounds)));
+    tell!("crash: {} kills, {}, 0 lost", rounds.len(), tally(&rounds));
 }

@@ -8,6 +8,9 @@
 )]
 #![expect(clippy::disallowed_types, reason = "looks into the files behind the binary's back")]
 
+#[macro_use]
+mod size;
+
 /// The same that the HTTP tests look for secrets with.
 #[path = "../api/support/secrets.rs"]
 mod detector;
@@ -20,25 +23,35 @@ mod home;
 #[expect(dead_code, reason = "the tests of the command line use all of it")]
 #[path = "../cli/mounts.rs"]
 mod mounts;
+/// The same that the targets of cargo-fuzz run.
+#[path = "../fuzz/parsers/mod.rs"]
+mod parsers;
 #[expect(dead_code, reason = "the tests of the command line use all of it")]
 #[path = "../cli/raw_http.rs"]
 mod raw_http;
 #[expect(dead_code, reason = "the tests of the command line use all of it")]
 #[path = "../cli/server.rs"]
 mod server;
-mod size;
 
 mod client;
 mod disk;
+mod tls;
 mod traced;
 mod truth;
 mod work;
 
+mod authority;
 mod clock;
 mod crash;
+mod fuzz;
+mod load;
 mod outgoing;
+mod outside;
 mod page;
 mod power_cut;
 mod secrets;
 mod supply;
 mod sync_order;
+mod tokens;
+mod values;
+mod wire;

@@ -12,7 +12,8 @@ fn quoted() -> Vec<&'static str> {
 #[test]
 fn every_test_that_the_page_names_exists() {
     let code = sources("tests") + &sources("src");
-    let names: Vec<_> = quoted().into_iter().filter(|word| word.matches('_').count() >= 3 && !word.contains(' ')).collect();
+    let names: Vec<_> =
+        quoted().into_iter().filter(|word| word.matches('_').count() >= 3 && !word.contains(' ')).collect();
     assert!(names.len() > 60, "the page names {} tests", names.len());
     let missing: Vec<_> = names
         .into_iter()

@@ -81,7 +81,7 @@ fn nothing_that_was_acknowledged_is_lost_when_the_power_goes() {
         let (told, wrong) = rounds("power", "full", count);
         assert!(wrong.is_empty(), "{}:\n{}", tally(&told), wrong.join("\n"));
         assert!(acknowledged(&told) > count, "the cuts came amid work: {}", tally(&told));
-        size::tell(&format!("power cut: {count} cuts, {}, 0 lost", tally(&told)));
+        tell!("power cut: {count} cuts, {}, 0 lost", tally(&told));
     });
 }
 
@@ -99,7 +99,7 @@ fn these_power_cuts_lose_what_normal_does_not_wait_for() {
             "what is there is whole all the same:\n{}",
             wrong.join("\n")
         );
-        size::tell(&format!("power cut with synchronous=normal: {} of {} lost", wrong.len(), acknowledged(&told)));
+        tell!("power cut with synchronous=normal: {} of {} lost", wrong.len(), acknowledged(&told));
     });
 }
 
@@ -128,6 +128,6 @@ fn a_panel_that_began_a_moment_ago_outlives_a_power_cut() {
             server.kill();
             all.push(told);
         }
-        size::tell(&format!("power cut of new panels: {} cuts, {}, 0 lost", all.len(), tally(&all)));
+        tell!("power cut of new panels: {} cuts, {}, 0 lost", all.len(), tally(&all));
     });
 }

@@ -184,5 +184,5 @@ fn a_secret_is_in_the_one_answer_that_shows_it_and_nowhere_else() {
     let bytes: usize = places.iter().map(|(_, bytes)| bytes.len()).sum();
     let found = home.secrets.found_in(places.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())));
     assert!(found.is_empty(), "{}", found.join("\n"));
-    size::tell(&format!("secrets: none in {} places of {} KiB", places.len(), bytes / 1024));
+    tell!("secrets: none in {} places of {} KiB", places.len(), bytes / 1024);
 }

@@ -4,11 +4,12 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{Rates, Style, duration_millis, expiry, find, grants};
+use super::{Rates, Style, expiry, find, grants};
 use crate::actions;
 use crate::app::App;
 use crate::cli::operator;
 use crate::cli::output::{Failure, Outcome, Output, say};
+use crate::cli::values::duration_millis;
 use crate::crypto::random;
 use crate::domain::addresses::AllowList;
 use crate::domain::error::{AppError, Invalid};

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::operator;
 use super::output::{Outcome, Output, say};
+use super::values::duration_millis;
 use crate::actions;
 use crate::app::App;
 use crate::domain::error::{AppError, Invalid};
@@ -182,22 +183,6 @@ fn expiry(app: &App, text: &str) -> Result<Timestamp, AppError> {
     Ok(at)
 }
 
-/// `0`, `30m`, `24h`, `7d` (contract: cli.md, durations).
-fn duration_millis(text: &str) -> Option<i64> {
-    if text == "0" {
-        return Some(0);
-    }
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let unit = match unit {
-        "m" => Timestamp::MINUTE,
-        "h" => Timestamp::HOUR,
-        "d" => Timestamp::DAY,
-        _ => return None,
-    };
-    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-    number.parse::<i64>().ok().filter(|_| digits)?.checked_mul(unit)
-}
-
 /// A key by the names of the admin surface.
 fn row(key: &Key) -> Value {
     json!(View::from(key))
@@ -206,19 +191,6 @@ fn row(key: &Key) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_have_a_number_and_a_unit() {
-        for text in
-            ["", "7", "d", "7w", "-7d", "7 d", "1.5h", "٣d", "99999999999999999999d", "9223372036854775807d", "00"]
-        {
-            assert_eq!(duration_millis(text), None, "{text}");
-        }
-        assert_eq!(duration_millis("0"), Some(0));
-        assert_eq!(duration_millis("30m"), Some(30 * Timestamp::MINUTE));
-        assert_eq!(duration_millis("24h"), Some(Timestamp::DAY));
-        assert_eq!(duration_millis("7d"), Some(7 * Timestamp::DAY));
-    }
 
     #[test]
     fn words_of_another_style_are_refused() {

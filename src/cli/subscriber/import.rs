@@ -48,7 +48,7 @@ fn checked(app: &App, file: &Path) -> Result<(Counts, Vec<Step>), Failure> {
     let checked = app.db.read_slowly(|tx| {
         let mut check = Check::begin(tx, &permit, &app.sealer, app.now(), app.today())?;
         loop {
-            let Numbered { number, line } = match sheet.next() {
+            let Numbered { number, line } = match sheet.read() {
                 Ok(Some(next)) => next,
                 Ok(None) => return Ok(Ok((check.counts, check.steps))),
                 Err(failure) => return Ok(Err(failure)),

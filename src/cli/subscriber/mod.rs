@@ -2,7 +2,7 @@
 
 mod export;
 mod import;
-mod sheet;
+pub mod sheet;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

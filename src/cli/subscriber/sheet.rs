@@ -1,6 +1,7 @@
 //! The CSV of subscribers: lines in, lines out.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, Cursor, Write};
 use std::path::Path;
 
@@ -16,7 +17,15 @@ pub struct Reader {
     counted: (usize, u64),
 }
 
+impl fmt::Debug for Reader {
+    /// Its cells are people's, and one a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
 /// A line of the file, or why it is none.
+#[derive(Debug)]
 pub struct Numbered {
     /// Where it begins.
     pub number: u64,
@@ -28,6 +37,11 @@ impl Reader {
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let content = std::fs::read(path)
             .map_err(|e| Failure::new(format!("{} cannot be opened: {e}", path.display()), "Name another file."))?;
+        Self::of(content)
+    }
+
+    /// Reads the header of a file's content.
+    pub fn of(content: Vec<u8>) -> Result<Self, Failure> {
         // Lines of other lengths are the check's to report, all of them at once.
         let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(Cursor::new(content));
         let header = csv.byte_headers().map_err(|e| unreadable(&e))?.clone();
@@ -35,7 +49,7 @@ impl Reader {
     }
 
     /// The next line, whether or not it can be read; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Numbered>, Failure> {
+    pub fn read(&mut self) -> Result<Option<Numbered>, Failure> {
         if !self.csv.read_byte_record(&mut self.record).map_err(|e| unreadable(&e))? {
             return Ok(None);
         }
@@ -51,8 +65,13 @@ impl Reader {
         while content.get(at).is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
             at += 1;
         }
-        let passed = content.get(self.counted.0..at).unwrap_or_default();
-        let breaks: u64 = passed.iter().map(|byte| u64::from(*byte == b'\n')).sum();
+        // The parser ends a record at a lone carriage return too.
+        let is_break = |place: &usize| match content.get(*place) {
+            Some(b'\n') => true,
+            Some(b'\r') => content.get(place + 1) != Some(&b'\n'),
+            _ => false,
+        };
+        let breaks = (self.counted.0..at).filter(is_break).count() as u64;
         self.counted = (at, self.counted.1 + breaks);
         self.counted.1 + 1
     }
@@ -65,7 +84,7 @@ impl Reader {
         let mut line = Line::default();
         for (column, cell) in self.columns.iter().zip(&self.record) {
             let text = std::str::from_utf8(cell).map_err(|_| Invalid::new(column.name(), "is not UTF-8"))?;
-            line.set(*column, unprotect(text).to_owned());
+            line.set(*column, unprotect(text).into_owned());
         }
         Ok(line)
     }
@@ -95,6 +114,12 @@ fn columns(header: &csv::ByteRecord) -> Result<Vec<Column>, Failure> {
 
 pub struct Writer<W: Write>(csv::Writer<W>);
 
+impl<W: Write> fmt::Debug for Writer<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
 impl<W: Write> Writer<W> {
     pub fn new(to: W) -> Self {
         Self(csv::WriterBuilder::new().from_writer(to))
@@ -107,5 +132,24 @@ impl<W: Write> Writer<W> {
 
     pub fn finish(mut self) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_ends_with_a_carriage_return_alone_is_counted() {
+        for (content, numbers) in [
+            ("username\ra\rb\r\rc", [2, 3, 5]),
+            ("username\r\na\nb\r\n\nc", [2, 3, 5]),
+            ("username,note\n\"a\",\"x\ry\"\nb,\nc,\r", [2, 4, 5]),
+        ] {
+            let mut reader = Reader::of(content.into()).unwrap();
+            let found = [(); 3].map(|()| reader.read().unwrap().unwrap().number);
+            assert_eq!(found, numbers, "{content:?}");
+            assert!(reader.read().unwrap().is_none());
+        }
     }
 }

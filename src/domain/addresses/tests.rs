@@ -266,6 +266,15 @@ fn ipv6_is_counted_by_its_64_bit_prefix() {
     ] {
         assert_eq!(per_ip_bucket(ip(address)), ip(bucket), "{address}");
     }
+    for (address, site) in [
+        ("198.51.100.7", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::"),
+        ("2001:db8:1:ffff::1", "2001:db8:1::"),
+        ("2001:db8:2::1", "2001:db8:2::"),
+    ] {
+        assert_eq!(per_site_bucket(ip(address)), ip(site), "{address}");
+    }
 }
 
 fn list(entries: &[&str]) -> AllowList {

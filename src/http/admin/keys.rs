@@ -19,7 +19,7 @@ use crate::domain::request_logs;
 use crate::domain::text::line;
 use crate::domain::time::{Date, Timestamp};
 use crate::http::answer::{Answer, Reply};
-use crate::http::call::{Call, Secrets, block};
+use crate::http::call::{Call, Secrets};
 use crate::store::{self, WriteTx};
 
 /// What is said when a key is shown. `pk_live_` looks like another product's publishable prefix.
@@ -272,7 +272,7 @@ pub async fn stats(call: Call) -> Answer {
     let logs = store::logs_path(&call.state.app.config().database.path);
     let since = call.now.plus_millis(-Timestamp::DAY);
     let keys = call.read_slowly(move |tx| actions::keys::list(tx, style)).await?;
-    let counted = block("counting calls", move || store::request_logs::count_by_key(&logs, since)).await?;
+    let counted = call.block("counting calls", move || store::request_logs::count_by_key(&logs, since)).await?;
     let counted = counted.map_err(|e| AppError::Unavailable(format!("the request log cannot be read: {e}")))?;
     let calls: i64 = keys.iter().filter_map(|key| counted.get(&key.id)).sum();
     let revoked = keys.iter().filter(|key| key.revoked_at.is_some()).count();
@@ -312,7 +312,7 @@ pub async fn logs(call: Call) -> Answer {
     let key = find(&call)?;
     let limit = call.query.integer("limit", 1, 1_000)?.unwrap_or(200);
     let path = store::logs_path(&call.state.app.config().database.path);
-    let rows = block("reading the request log", move || store::request_logs::list(&path, key.id, limit)).await?;
+    let rows = call.block("reading the request log", move || store::request_logs::list(&path, key.id, limit)).await?;
     let rows = rows.map_err(|e| AppError::Unavailable(format!("the request log cannot be read: {e}")))?;
     let views: Vec<_> = rows.iter().map(request_logs::View::from).collect();
     Ok(envelope::data(StatusCode::OK, &views)?)

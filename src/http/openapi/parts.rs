@@ -10,7 +10,7 @@ use crate::http::call;
 
 const ABOUT: &str = "The control panel of a small ISP. Four surfaces over one core, each with credentials, envelope and words of its own.
 
-Every answer carries `X-Request-Id`; send one (1-64 of `A-Z a-z 0-9 . _ -`) to have it kept. A refusal with 401, 403 or 429 has a `denied` list that says which gate refused, what it needs, what it saw, and a command that mends it. A path that does not exist answers 404, a wrong method 405 with `Allow`, both in the envelope of the surface whose prefix was called. `HEAD` is `GET` without a body; `OPTIONS` answers 204 with `Allow`. Unknown fields in a body are ignored; `null` in an optional field is as if it were absent, and clears it in a PUT where it can be empty. An empty body is `{}`.";
+Every answer carries `X-Request-Id`; send one (1-64 of `A-Z a-z 0-9 . _ -`) to have it kept. A refusal with 401, 403 or 429 has a `denied` list that says which gate refused, what it needs, what it saw, and a command that mends it. A path that does not exist answers 404, a wrong method 405 with `Allow`, both in the envelope of the surface whose prefix was called. `HEAD` is `GET` without a body; `OPTIONS` answers 204 with `Allow`. Unknown fields in a body are ignored; `null` in an optional field is as if it were absent, and clears it in a PUT where it can be empty. An empty body is `{}`, an empty query parameter as if it were absent.";
 
 pub fn info() -> Value {
     json!({

@@ -129,9 +129,10 @@ pub async fn update(call: Call) -> Answer {
     let name = username(&call);
     let user = call.read(|tx| actions::users::get(tx, &call.permit, &name))?;
     let mut change = change(&fields, &user)?;
+    let current = fields.text("current_password")?;
     if let Some(password) = fields.text("password")? {
         if call.permit.session().is_some_and(|session| session.user.id == user.id) {
-            let current = fields.text("current_password")?.ok_or_else(|| Invalid::required("current_password"))?;
+            let current = current.ok_or_else(|| Invalid::required("current_password"))?;
             login::check_password(&call, &user.username, current.into(), "current_password").await?;
         }
         change.password_hash = Some(hash(&call, &password).await?);

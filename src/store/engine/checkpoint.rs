@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
-use super::connection::{self, BUSY};
+use super::connection;
 use crate::panics;
 use crate::store::{OpenError, Synchronous};
 
@@ -119,7 +119,7 @@ fn begin_anew(connection: &Connection, complaint: &mut Complaint) -> bool {
     let done = connection
         .busy_timeout(PATIENCE)
         .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, i64>(0)));
-    if let Err(error) = connection.busy_timeout(BUSY) {
+    if let Err(error) = connection::wait_for_others(connection) {
         tracing::error!(%error, "the writer's patience could not be set back");
     }
     match done {

@@ -1,10 +1,11 @@
 //! Opening the file: what it must be, and what every connection is told.
 
+use std::cell::Cell;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -21,6 +22,29 @@ const ROOM_BYTES: u64 = 1024 * 1024;
 
 /// How long a connection waits for another process's write (the command line beside the server).
 pub const BUSY: Duration = Duration::from_secs(5);
+
+/// How often it looks meanwhile. The engine's own way looks ten times a second at last, and a server under load leaves the
+/// lock for a tenth of a millisecond at a time: a command would hardly ever find it free.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+thread_local! {
+    /// Since when this thread waits for a lock.
+    static WAITING_SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Waits for a lock as long as [`BUSY`] says.
+pub fn wait_for_others(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_handler(Some(|turn| {
+        let now = Instant::now();
+        let since = WAITING_SINCE.get().filter(|_| turn > 0).unwrap_or(now);
+        WAITING_SINCE.set(Some(since));
+        let goes_on = now.saturating_duration_since(since) < BUSY;
+        if goes_on {
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+        goes_on
+    }))
+}
 
 /// File systems on which SQLite's locks cannot be trusted (statfs(2) magic numbers).
 const NETWORK_FILE_SYSTEMS: &[(i64, &str)] = &[
@@ -200,7 +224,7 @@ pub fn keep_to_owner(path: &Path) -> Result<(), OpenError> {
 
 /// What every connection of the main file is told, whoever opens it.
 pub fn initialise(connection: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY)?;
+    wait_for_others(connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", synchronous.as_str())?;
     connection.pragma_update(None, "foreign_keys", true)?;

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -23,6 +24,67 @@ pub const QUEUE: usize = 1024;
 /// Jobs that share one commit: bounds how long the first of a group waits for the last.
 const GROUP: usize = 256;
 
+/// How long a write waits for its turn. A lock that another process keeps, or a disk that hangs, is told to whoever waits
+/// while a client still listens, and not when the queue has been worked off.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long groups may follow each other without a pause, and how long the pause is: longer than another process that
+/// waits for the lock takes to look again. Without it a full queue would keep every command out.
+const LET_OTHERS_IN_EVERY: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(3);
+
+const WAITS: u8 = 0;
+const HAS_BEGUN: u8 = 1;
+const WAS_GIVEN_UP: u8 = 2;
+
+/// Whose move it is: what was given up never begins, and what has begun is waited for, so that a refusal is the truth.
+#[derive(Debug, Default)]
+struct Turn(AtomicU8);
+
+impl Turn {
+    /// False: it was given up.
+    fn begin(&self) -> bool {
+        self.0.compare_exchange(WAITS, HAS_BEGUN, Ordering::AcqRel, Ordering::Acquire) != Err(WAS_GIVEN_UP)
+    }
+
+    /// False: it has begun.
+    fn give_up(&self) -> bool {
+        self.0.compare_exchange(WAITS, WAS_GIVEN_UP, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    fn was_given_up(&self) -> bool {
+        self.0.load(Ordering::Acquire) == WAS_GIVEN_UP
+    }
+}
+
+/// A write in the queue.
+pub struct Queued<T> {
+    outcome: oneshot::Receiver<Result<T, AppError>>,
+    turn: Arc<Turn>,
+}
+
+impl<T> Queued<T> {
+    /// Its outcome; a turn that does not come in time is given up.
+    pub async fn outcome(mut self) -> Result<T, AppError> {
+        match tokio::time::timeout(PATIENCE, &mut self.outcome).await {
+            Ok(outcome) => outcome.unwrap_or_else(|_| Err(lost())),
+            Err(_) if self.turn.give_up() => Err(TOO_BUSY),
+            Err(_) => self.outcome.await.unwrap_or_else(|_| Err(lost())),
+        }
+    }
+
+    /// The same for a thread that can wait as long as it takes.
+    pub fn outcome_blocking(self) -> Result<T, AppError> {
+        self.outcome.blocking_recv().unwrap_or_else(|_| Err(lost()))
+    }
+}
+
+const TOO_BUSY: AppError = AppError::Overloaded { retry_after_seconds: 1 };
+
+fn lost() -> AppError {
+    AppError::Unavailable("the writer ended before it answered".to_owned())
+}
+
 trait Job: Send {
     /// Runs the closure.
     fn run(&mut self, connection: &Connection) -> Ran;
@@ -31,6 +93,8 @@ trait Job: Send {
     fn answer(self: Box<Self>);
     /// Whoever asked has given up, and was told so: doing it later would make that a lie.
     fn is_abandoned(&self) -> bool;
+    /// From now on it cannot be given up; false where it was.
+    fn begins(&self) -> bool;
 }
 
 /// What came of a job.
@@ -44,6 +108,7 @@ struct Write<T, F> {
     work: F,
     outcome: Option<Result<T, AppError>>,
     reply: oneshot::Sender<Result<T, AppError>>,
+    turn: Arc<Turn>,
 }
 
 impl<T: Send, F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send> Job for Write<T, F> {
@@ -62,7 +127,11 @@ impl<T: Send, F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send> Job for Write<T
     }
 
     fn is_abandoned(&self) -> bool {
-        self.reply.is_closed()
+        self.turn.was_given_up() || self.reply.is_closed()
+    }
+
+    fn begins(&self) -> bool {
+        !self.reply.is_closed() && self.turn.begin()
     }
 
     fn answer(self: Box<Self>) {
@@ -113,7 +182,7 @@ impl Writer {
 
     /// Queues a write and gives the place where its outcome will be. The closure may run twice: a group whose commit
     /// fails is tried again job by job.
-    pub fn submit<T, F>(&self, work: F) -> Result<oneshot::Receiver<Result<T, AppError>>, AppError>
+    pub fn submit<T, F>(&self, work: F) -> Result<Queued<T>, AppError>
     where
         T: Send + 'static,
         F: Fn(&WriteTx<'_>) -> Result<T, AppError> + Send + 'static,
@@ -121,10 +190,11 @@ impl Writer {
         let (reply, outcome) = oneshot::channel();
         let gone = || AppError::Unavailable("the writer thread is gone".to_owned());
         let queue = self.queue.as_ref().ok_or_else(gone)?;
+        let turn = Arc::new(Turn::default());
         self.tally.comes();
-        let error = match queue.try_send(Box::new(Write { work, outcome: None, reply })) {
-            Ok(()) => return Ok(outcome),
-            Err(TrySendError::Full(_)) => AppError::Overloaded { retry_after_seconds: 1 },
+        let error = match queue.try_send(Box::new(Write { work, outcome: None, reply, turn: Arc::clone(&turn) })) {
+            Ok(()) => return Ok(Queued { outcome, turn }),
+            Err(TrySendError::Full(_)) => TOO_BUSY,
             Err(TrySendError::Disconnected(_)) => gone(),
         };
         self.tally.is_sent_away();
@@ -146,7 +216,13 @@ fn serve(
     file: &OpenFile,
     tally: &Tally,
 ) {
-    while let Ok(first) = queue.recv() {
+    let mut unbroken = Instant::now();
+    loop {
+        let idle = Instant::now();
+        let Ok(first) = queue.recv() else { return };
+        if idle.elapsed() >= PAUSE {
+            unbroken = Instant::now();
+        }
         let mut group = vec![first];
         while group.len() < GROUP
             && let Ok(next) = queue.try_recv()
@@ -160,10 +236,18 @@ fn serve(
             tracing::error!(why, "a group of writes panicked");
         }
         checkpointer.tend(connection);
+        if unbroken.elapsed() >= LET_OTHERS_IN_EVERY {
+            std::thread::park_timeout(PAUSE);
+            unbroken = Instant::now();
+        }
     }
 }
 
 fn carry_out(connection: &Connection, file: &OpenFile, mut group: Vec<Box<dyn Job>>, tally: &Tally) {
+    group.retain(|job| !job.is_abandoned());
+    if group.is_empty() {
+        return tally.answers();
+    }
     if let Err(error) = file.check() {
         return refuse(group, &error, tally);
     }
@@ -204,7 +288,7 @@ fn refuse(group: Vec<Box<dyn Job>>, error: &AppError, tally: &Tally) {
 /// Runs the jobs of an open transaction and commits it.
 fn commit_together(connection: &Connection, group: &mut [Box<dyn Job>], tally: &Tally) -> rusqlite::Result<()> {
     for job in &mut *group {
-        if job.is_abandoned() {
+        if !job.begins() {
             continue;
         }
         let began = Instant::now();

@@ -105,3 +105,21 @@ async fn alone_it_opens_nothing_but_the_refresh() {
     assert_eq!(app.footprint(), before);
     assert_eq!(app.call(with_cookie("POST", REFRESH, &cookie)).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_cookie_that_is_given_twice_renews_nothing_and_ends_nothing() {
+    let app = TestApp::spawn().await;
+    app.give_password("admin").await;
+    let body = json!({"username": "admin", "password": PASSWORD});
+    let (ours, other) =
+        (app.ask("POST", ADMIN_LOGIN, "", body.clone()).await, app.ask("POST", ADMIN_LOGIN, "", body).await);
+    let (ours, other) = (ours.refresh_cookie(), other.refresh_cookie());
+    for (first, second) in [(&ours, &other), (&other, &ours), (&ours, &ours), (&ours, &"x".to_owned())] {
+        let in_one = with_cookie("POST", REFRESH, &format!("{first}; refresh_token={second}"));
+        let in_two = with_cookie("POST", REFRESH, first).header("cookie", format!("refresh_token={second}"));
+        for request in [in_one, in_two] {
+            assert_eq!(app.call(request).await.status, 401);
+        }
+    }
+    assert_eq!(app.call(with_cookie("POST", REFRESH, &ours)).await.status, 200);
+}

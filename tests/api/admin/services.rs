@@ -5,6 +5,18 @@ use serde_json::json;
 use crate::support::TestApp;
 
 #[tokio::test]
+async fn a_period_out_of_its_range_is_refused_by_the_name_of_its_field() {
+    let app = TestApp::spawn().await;
+    let token = app.admin_token("admin");
+    for period in [0, -1, 3_651, i64::MAX] {
+        for (method, target) in [("POST", "/api/services"), ("PUT", "/api/services/1")] {
+            let refused = app.ask(method, target, &token, json!({"name": "Gold", "period_value": period})).await;
+            assert_eq!(refused.admin(), (400, "period_value must be 1-3650"), "{method} {period}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_price_that_no_transaction_can_carry_is_refused() {
     let app = TestApp::spawn().await;
     let token = app.admin_token("admin");

@@ -1,5 +1,6 @@
 //! PUT, suspend, unsuspend, DELETE and stats.
 
+use panel::crypto::Standing;
 use serde_json::{Value, json};
 
 use super::calls::{account, audited, create, fields, get, made, one, row, send, told, whole, with};
@@ -111,7 +112,7 @@ async fn a_new_password_works_and_ends_every_session() {
     assert!(!answer.text.contains("assword"), "{}", answer.text);
     assert_eq!(open_sessions(&app, id), 0);
     let hash = row(&app, id)["password_hash"].as_str().map(str::to_owned);
-    assert!(app.panel.hasher.verify("SecondPass456!".into(), hash).await.unwrap());
+    assert!(app.panel.hasher.verify(Standing::Good, "SecondPass456!".into(), hash).await.unwrap());
     assert_eq!(audited(&app, id, &key), ["users.create", "users.update"]);
     let after = app.text("SELECT after FROM audit ORDER BY id DESC LIMIT 1");
     assert_eq!(after.as_deref(), Some(r#"{"password":"***"}"#));

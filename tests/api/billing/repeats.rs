@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use panel::crypto::Standing;
 use panel::domain::keys::Level;
 use panel::domain::users::Role;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ async fn shop() -> (TestApp, Minted, i64) {
 /// Whether this is the password that the account has.
 async fn opens(app: &TestApp, id: i64, password: &str) -> bool {
     let hash = row(app, id)["password_hash"].as_str().map(str::to_owned);
-    app.panel.hasher.verify(password.into(), hash).await.unwrap()
+    app.panel.hasher.verify(Standing::Good, password.into(), hash).await.unwrap()
 }
 
 #[tokio::test]

@@ -81,6 +81,24 @@ async fn a_closed_name_is_open_to_other_addresses_and_other_names_to_the_address
     assert_eq!(log_in(&app, LOGIN, "vera", PASSWORD, "2001:db8:0:1::1").await.status, 200);
 }
 
+/// Whoever has one network of IPv6 often has the 65 536 beside it: each used to have a ladder of its own.
+#[tokio::test]
+async fn under_attack_all_networks_of_a_site_are_one_and_everybody_else_gets_in() {
+    let app = at_noon().await;
+    for network in 0..50 {
+        assert_eq!(guess(&app, "ulla", &format!("2001:db8:1:{network:x}::1")).await.0, 401, "not yet an attack");
+    }
+    assert_eq!(guess(&app, "ulla", "2001:db8:1:ffff::1").await, (429, Some("60".to_owned())));
+    assert_eq!(log_in(&app, LOGIN, "ulla", PASSWORD, "2001:db8:1:1::1").await.status, 429);
+    for elsewhere in ["2001:db8:2::1", "192.0.2.1"] {
+        assert_eq!(log_in(&app, LOGIN, "ulla", PASSWORD, elsewhere).await.status, 200, "{elsewhere}");
+    }
+    // A success forgets what was counted from there, as anywhere else.
+    seconds_later(&app, 60);
+    assert_eq!(log_in(&app, LOGIN, "ulla", PASSWORD, "2001:db8:1:1::1").await.status, 200);
+    assert_eq!(guess(&app, "ulla", "2001:db8:1:2::1").await.0, 401);
+}
+
 #[tokio::test]
 async fn both_surfaces_climb_one_ladder_and_a_success_begins_it_anew() {
     let app = at_noon().await;

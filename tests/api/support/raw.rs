@@ -67,6 +67,14 @@ impl Connection {
         line.split(' ').nth(1)?.parse().ok()
     }
 
+    /// How many bytes come until the server closes.
+    pub fn rest(&mut self) -> usize {
+        let mut rest = Vec::new();
+        // A reset ends it too.
+        drop(self.stream.read_to_end(&mut rest));
+        rest.len()
+    }
+
     /// Whether the server closes, and says nothing more before it does.
     pub fn is_closed_within(&mut self, patience: Duration) -> bool {
         self.stream.get_ref().set_read_timeout(Some(patience)).unwrap();

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::{account, fields};
 use crate::actions::accounts::{self as actions, Draft, Verified};
 use crate::actions::users;
-use crate::crypto::random;
+use crate::crypto::{Standing, random};
 use crate::domain::accounts::Text;
 use crate::domain::error::{AppError, Invalid};
 use crate::domain::passwords::Password;
@@ -86,6 +86,6 @@ pub async fn create(call: Call) -> Answer {
 /// arrived together with this one has been made by then.
 async fn verify_original(call: &Call, draft: &Draft, password: SecretString) -> Result<Option<Verified>, AppError> {
     let Some(hash) = call.read(|tx| actions::find_original(tx, &call.permit, draft))? else { return Ok(None) };
-    let is_same = call.state.app.hasher.verify(password, Some(hash.clone())).await?;
+    let is_same = call.state.app.hasher.verify(Standing::Good, password, Some(hash.clone())).await?;
     Ok(Some(Verified { hash, is_same }))
 }

@@ -35,7 +35,7 @@ pub struct Seal {
 }
 
 impl Seal {
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let Self { taken_at, version, schema, bytes, rows } = self;
         let mut text =
             format!("{HEAD}taken_at {}\nversion {version}\nschema {schema}\nbytes {bytes}\n", taken_at.millis());
@@ -45,7 +45,8 @@ impl Seal {
         text
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads what `text` writes, and nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
         let mut seal = Self { taken_at: Timestamp(0), version: String::new(), schema: 0, bytes: 0, rows: Vec::new() };
         let body = text.strip_prefix(HEAD)?;
         for line in body.lines() {
