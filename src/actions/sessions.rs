@@ -114,8 +114,8 @@ pub fn open(tx: &WriteTx<'_>, login: &Login, origin: &Arc<Origin>) -> Result<Use
         known.account.id == login.verified.account.id && known.password_hash == login.verified.password_hash
     });
     let account = known.ok_or(AppError::BadCredentials)?.account;
-    policy::login(login.least, &account).map_err(|denial| AppError::Denied(Box::new(denial)))?;
     refuse_locked(tx, door)?;
+    policy::login(login.least, &account).map_err(|denial| AppError::Denied(Box::new(denial)))?;
     let new = NewSession {
         user: account.id,
         audience: login.audience,

@@ -82,6 +82,7 @@ const FREE_FAILURES: u32 = 5;
 const FREE_FAILURES_OF_ALL: u32 = 50;
 const FIRST_LOCK_MILLIS: i64 = Timestamp::MINUTE;
 const LONGEST_LOCK_MILLIS: i64 = Timestamp::HOUR;
+const CLOCKS_DIFFER_MILLIS: i64 = Timestamp::MINUTE;
 /// After so long without a failure all is forgotten.
 pub const FORGET_MILLIS: i64 = Timestamp::DAY;
 
@@ -100,8 +101,10 @@ impl Attempts {
     /// Seconds until the name may be tried again from this address.
     pub fn wait_seconds(self, now: Timestamp) -> Option<i64> {
         let wait = self.locked_until?.millis().saturating_sub(now.millis());
-        // A lock that ends later than any can was made before the clock was set back: it would shut the owner out for years.
-        (1..=LONGEST_LOCK_MILLIS).contains(&wait).then_some((wait + Timestamp::SECOND - 1) / Timestamp::SECOND)
+        // A lock that ends much later than any can was made before the clock was set back: it would shut the owner out for
+        // years. Of a little later it is of a login that overtook this one.
+        let is_of_now = (1..=LONGEST_LOCK_MILLIS + CLOCKS_DIFFER_MILLIS).contains(&wait);
+        is_of_now.then_some((wait.min(LONGEST_LOCK_MILLIS) + Timestamp::SECOND - 1) / Timestamp::SECOND)
     }
 
     /// One failure more. `of_all`: those of the name from all addresses, where this is of one address. A name under
@@ -157,7 +160,8 @@ mod tests {
     fn a_clock_that_was_set_back_locks_nobody_out_until_it_comes_there_again() {
         let calm = Attempts::default();
         let locked = failed(11, calm);
-        assert_eq!(locked.wait_seconds(NOW.plus_millis(-1)), None);
+        assert_eq!(locked.wait_seconds(NOW.plus_millis(-1)), Some(3_600), "of a login that was overtaken");
+        assert_eq!(locked.wait_seconds(NOW.plus_millis(-60_001)), None);
         assert_eq!(locked.wait_seconds(Timestamp(0)), None);
         assert_eq!(locked.plus_one(Some(calm), Timestamp(0)).failures, 1, "and the ladder begins anew");
         assert_eq!(locked.plus_one(Some(calm), NOW.plus_millis(-60_000)).failures, 12, "a correction by NTP is none");

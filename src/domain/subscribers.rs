@@ -260,6 +260,11 @@ impl Filter {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Asks for a status and nothing else.
+    pub fn status_alone(&self) -> Option<Status> {
+        self.status.filter(|status| *self == Self { status: Some(*status), ..Self::default() })
+    }
 }
 
 /// Which part of a list is wanted.

@@ -301,7 +301,10 @@ async fn carry_out(
     drop(snapshot.take());
     let done = match at_once {
         Poll::Ready(done) => Ok(done),
-        Poll::Pending => tokio::time::timeout(settings.request_timeout(), work).await,
+        Poll::Pending if route.method == Method::Get => tokio::time::timeout(settings.request_timeout(), work).await,
+        // Each thing that a change waits for has a patience of its own, and ends without having done anything. What has
+        // begun is waited for: who is told to come again must not have had it done.
+        Poll::Pending => Ok(work.await),
     };
     match done {
         Ok(Ok(answer)) => answer,

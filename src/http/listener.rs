@@ -31,7 +31,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an idle connection is kept; longer than what is usual between two scrapes.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// How long whoever was answered early may go on sending before the connection is closed.
 const LINGER: Duration = Duration::from_secs(1);

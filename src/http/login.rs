@@ -15,7 +15,7 @@ use crate::crypto::{Standing, random};
 use crate::domain::encoding::base64url;
 use crate::domain::error::{AppError, Invalid};
 use crate::domain::keys::hash_of;
-use crate::domain::policy::{self, Denial, OwnerFacts};
+use crate::domain::policy::{Denial, OwnerFacts};
 use crate::domain::sessions::{ADMIN_TOKEN_MILLIS, Audience, PANEL_TOKEN_MILLIS, REFRESH_MILLIS};
 use crate::domain::time::Timestamp;
 use crate::domain::users::{Role, User};
@@ -85,12 +85,14 @@ pub async fn log_in(call: &Call, kind: Kind) -> Result<LoggedIn, Failure> {
     let door = Door { name, ip, now: call.now };
     let known = call.read(|tx| sessions::look_up(tx, &door))?;
     let hash = known.as_ref().and_then(|login| login.password_hash.clone());
-    let standing = if call.state.shield.has_failed(ip, call.now) { Standing::Suspect } else { Standing::Good };
+    let guess = call.state.shield.guess(ip, call.now);
+    let standing = if guess.is_suspect { Standing::Suspect } else { Standing::Good };
     let right = call.state.app.hasher.verify(standing, password, hash).await?;
+    drop(guess);
     let Some(verified) = known.filter(|_| right) else {
         return Err(failed(call, door, AppError::BadCredentials).await);
     };
-    policy::login(kind.least, &verified.account).map_err(|denial| Failure::Denied(Box::new(denial)))?;
+    // Nothing is said of the account yet: a guess that came too late must not learn that it was right.
     open(call, kind, door, verified).await
 }
 

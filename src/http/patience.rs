@@ -13,6 +13,7 @@ use actix_web::HttpRequest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::MissedTickBehavior;
 
+use super::listener::KEEP_ALIVE;
 use crate::config::Server;
 
 /// How often the connections of a thread are looked at.
@@ -20,6 +21,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Ticks that the head of a further request may take; one more than the first has, whose 408 must not be overtaken.
 const HEAD_TICKS: u64 = 6;
+
+/// Ticks that a connection is kept without a request; one more than actix keeps it.
+const IDLE_TICKS: u64 = KEEP_ALIVE.as_secs() + 1;
 
 /// A connection that is given up when it lasts too long.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct Wait {
     /// A request is being answered: what is read meanwhile belongs to it.
     is_busy: Cell<bool>,
     head_since: Cell<Option<u64>>,
+    /// No request is being answered. actix counts this too, and begins anew with each byte of TLS.
+    idle_since: Cell<Option<u64>>,
     answer_since: Cell<Option<u64>>,
     /// Ticks from when the other end takes no more until it has taken the whole answer.
     answer_ticks: Cell<u64>,
@@ -54,6 +60,7 @@ impl Busy {
             wait.answer_ticks.set(2 * settings.request_timeout().as_secs());
             wait.is_busy.set(true);
             wait.head_since.set(None);
+            wait.idle_since.set(None);
         }
         Self(wait)
     }
@@ -64,6 +71,8 @@ impl Drop for Busy {
         if let Some(wait) = &self.0 {
             wait.is_busy.set(false);
             wait.head_since.set(None);
+            wait.idle_since.set(None);
+            begin(&wait.idle_since);
         }
     }
 }
@@ -74,8 +83,8 @@ impl Wait {
         let lasts = |since: &Cell<Option<u64>>, ticks: u64| since.get().is_some_and(|since| now >= since + ticks);
         // Whoever has not taken its answer yet may have sent the next request long ago.
         let waits_for_head = self.answer_since.get().is_none();
-        if (waits_for_head && lasts(&self.head_since, HEAD_TICKS)) || lasts(&self.answer_since, self.answer_ticks.get())
-        {
+        let comes_too_late = lasts(&self.head_since, HEAD_TICKS) || lasts(&self.idle_since, IDLE_TICKS);
+        if (waits_for_head && comes_too_late) || lasts(&self.answer_since, self.answer_ticks.get()) {
             self.is_over.set(true);
             if let Some(task) = self.task.take() {
                 task.wake();

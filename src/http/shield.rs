@@ -11,7 +11,7 @@ use actix_governor::governor::{DefaultKeyedRateLimiter, NotUntil, Quota, RateLim
 use arc_swap::ArcSwapOption;
 
 use crate::config::Limits;
-use crate::domain::addresses::per_ip_bucket;
+use crate::domain::addresses::{per_ip_bucket, per_site_bucket};
 use crate::domain::time::Timestamp;
 
 /// Addresses remembered at once. Beyond it strangers share one bucket, so that their number cannot grow our memory.
@@ -24,6 +24,7 @@ type Bucket = Option<IpAddr>;
 pub struct Shield {
     requests: Requests,
     failures: Failures,
+    sites: Sites,
     /// Log-ins, whether they succeed or not.
     logins: Requests,
     /// What each session asks. It has an address's budget to itself: a valid credential is never refused for what came
@@ -39,6 +40,7 @@ impl Shield {
             logins: Requests::new(limits.login_per_minute),
             sessions: Budget::new(requests, RateLimiter::keyed),
             failures: Failures { per_minute: AtomicU32::new(limits.failures_per_minute), counts: Mutex::default() },
+            sites: Sites::default(),
         }
     }
 
@@ -57,12 +59,13 @@ impl Shield {
 
     /// Counts a credential that opened nothing; beyond the limit such ones are refused for a minute.
     pub fn failure(&self, ip: Option<IpAddr>, now: Timestamp) -> Result<(), i64> {
+        self.sites.note_failure(ip, now);
         self.failures.check(ip, now)
     }
 
-    /// Whether a credential from there opened nothing within the last minute.
-    pub fn has_failed(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
-        self.failures.has_failed(ip, now)
+    /// A password from there is about to be looked at, until what is returned is dropped.
+    pub fn guess(&self, ip: Option<IpAddr>, now: Timestamp) -> Guess<'_> {
+        self.sites.begin(ip, now)
     }
 
     /// Counts a log-in, before it is looked at.
@@ -90,6 +93,7 @@ impl Shield {
             limiter.shrink_to_fit();
         }
         self.failures.forget_idle(now);
+        self.sites.forget_idle(now);
     }
 }
 
@@ -183,15 +187,73 @@ impl Failures {
         Err((failed.until.millis() - now.millis() + Timestamp::SECOND - 1) / Timestamp::SECOND)
     }
 
-    fn has_failed(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.get(&ip.map(per_ip_bucket)).is_some_and(|failed| failed.until > now)
-    }
-
     fn forget_idle(&self, now: Timestamp) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.retain(|_, failed| failed.until > now);
         counts.shrink_to_fit();
+    }
+}
+
+/// Where there is reason to suspect a guess: a site (of IPv6 a whole /48) from which a credential opened nothing within the
+/// last minute, and one that has another password looked at already, since who guesses does not wait for the first answer.
+#[derive(Debug, Default)]
+struct Sites(Mutex<HashMap<Bucket, Site>>);
+
+#[derive(Debug, Default)]
+struct Site {
+    guesses: u32,
+    suspect_until: Option<Timestamp>,
+}
+
+impl Site {
+    fn is_suspect(&self, now: Timestamp) -> bool {
+        // Of a later minute: the clock was set back since.
+        self.suspect_until.is_some_and(|until| until > now && until <= now.plus_millis(Timestamp::MINUTE))
+    }
+}
+
+/// A password that is being looked at.
+#[derive(Debug)]
+pub struct Guess<'a> {
+    sites: &'a Sites,
+    bucket: Bucket,
+    pub is_suspect: bool,
+}
+
+impl Drop for Guess<'_> {
+    fn drop(&mut self) {
+        self.sites.with(self.bucket, |site| site.guesses = site.guesses.saturating_sub(1));
+    }
+}
+
+impl Sites {
+    fn with<T>(&self, bucket: Bucket, work: impl FnOnce(&mut Site) -> T) -> T {
+        work(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(bucket).or_default())
+    }
+
+    fn bucket(&self, ip: Option<IpAddr>) -> Bucket {
+        let sites = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = ip.map(per_site_bucket);
+        bucket.filter(|_| sites.len() < REMEMBERED || sites.contains_key(&bucket))
+    }
+
+    fn note_failure(&self, ip: Option<IpAddr>, now: Timestamp) {
+        self.with(self.bucket(ip), |site| site.suspect_until = Some(now.plus_millis(Timestamp::MINUTE)));
+    }
+
+    fn begin(&self, ip: Option<IpAddr>, now: Timestamp) -> Guess<'_> {
+        let bucket = self.bucket(ip);
+        let is_suspect = self.with(bucket, |site| {
+            site.guesses = site.guesses.saturating_add(1);
+            site.guesses > 1 || site.is_suspect(now)
+        });
+        Guess { sites: self, bucket, is_suspect }
+    }
+
+    fn forget_idle(&self, now: Timestamp) {
+        let mut sites = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sites.retain(|_, site| site.guesses > 0 || site.is_suspect(now));
+        sites.shrink_to_fit();
     }
 }
 
@@ -230,10 +292,27 @@ mod tests {
     #[test]
     fn an_address_is_suspect_for_a_minute_after_its_failure_and_its_neighbour_is_not() {
         let shield = shield(0, 20);
-        assert!(!shield.has_failed(ip(1), NOW));
+        let is_suspect = |ip, now| shield.guess(ip, now).is_suspect;
+        assert!(!is_suspect(ip(1), NOW));
         assert_eq!(shield.failure(ip(1), NOW), Ok(()));
-        assert!(shield.has_failed(ip(1), NOW) && !shield.has_failed(ip(2), NOW));
-        assert!(!shield.has_failed(ip(1), NOW.plus_millis(Timestamp::MINUTE)));
+        assert!(is_suspect(ip(1), NOW) && !is_suspect(ip(2), NOW));
+        assert!(!is_suspect(ip(1), NOW.plus_millis(Timestamp::MINUTE)));
+        assert!(!is_suspect(ip(1), NOW.plus_millis(-1)), "a clock that was set back");
+    }
+
+    #[test]
+    fn a_second_guess_at_once_is_suspect_and_a_whole_site_is_one() {
+        let shield = shield(0, 0);
+        let address = |text: &str| Some(text.parse().unwrap());
+        let first = shield.guess(address("2001:db8:7::1"), NOW);
+        assert!(!first.is_suspect && shield.guess(address("2001:db8:7:9::1"), NOW).is_suspect);
+        assert!(!shield.guess(address("2001:db8:8::1"), NOW).is_suspect);
+        drop(first);
+        assert!(!shield.guess(address("2001:db8:7::2"), NOW).is_suspect);
+        assert_eq!(shield.failure(address("2001:db8:7:1::1"), NOW), Ok(()), "without a limit");
+        assert!(shield.guess(address("2001:db8:7:2::1"), NOW).is_suspect);
+        shield.forget_idle(NOW.plus_millis(2 * Timestamp::MINUTE));
+        assert!(shield.sites.0.lock().unwrap().is_empty());
     }
 
     #[test]

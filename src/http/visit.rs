@@ -149,9 +149,9 @@ fn address(request: &HttpRequest, state: &State) -> Option<std::net::IpAddr> {
 pub fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     let plain = |id: &&str| {
-        !text::may_hold_secret(id)
-            && (1..=64).contains(&id.len())
+        (1..=64).contains(&id.len())
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+            && !text::may_hold_secret(id)
     };
     match given.filter(plain) {
         Some(id) => id.to_owned(),

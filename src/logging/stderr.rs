@@ -4,13 +4,16 @@ use std::io::{self, Write as _};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Lines that wait to be written, of a few kilobytes at most; what comes while they wait is lost, and its number is told.
 const QUEUE: usize = 4_096;
 
 /// A log that cannot be written must not keep the process from ending.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often whoever ends looks for room.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 enum Work {
     Write(String),
@@ -34,17 +37,34 @@ fn queue() -> Option<&'static SyncSender<Work>> {
 
 fn run(waiting: &Receiver<Work>) {
     let mut stderr = Stderr { is_broken_off: false };
-    for work in waiting {
+    loop {
+        let work = match waiting.try_recv() {
+            Ok(work) => work,
+            Err(_) => {
+                tell_lost();
+                let Ok(work) = waiting.recv() else { return };
+                work
+            }
+        };
         match work {
             Work::Write(line) => stderr.write(&line),
-            // Whoever waited may have lost patience.
-            Work::Tell(waiter) => drop(waiter.send(())),
+            Work::Tell(waiter) => {
+                tell_lost();
+                while let Ok(Work::Write(line)) = waiting.try_recv() {
+                    stderr.write(&line);
+                }
+                // Whoever waited may have lost patience.
+                let _ = waiter.send(());
+            }
         }
-        let lost = LOST.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            // Comes back here as a line, in the form that the settings ask for.
-            tracing::warn!(lost, "lines of this log were lost: standard error was not read");
-        }
+    }
+}
+
+/// Only where there is room for it: it comes back here as a line, in the form that the settings ask for.
+fn tell_lost() {
+    let lost = LOST.swap(0, Ordering::Relaxed);
+    if lost > 0 {
+        tracing::warn!(lost, "lines of this log were lost: standard error was not read");
     }
 }
 
@@ -84,9 +104,16 @@ impl Drop for Flush {
     fn drop(&mut self) {
         let Some(queue) = queue() else { return };
         let (tell, told) = channel();
-        // Where there is no room for this, nobody reads.
-        if queue.try_send(Work::Tell(tell)).is_ok() {
-            let _ = told.recv_timeout(PATIENCE);
+        let until = Instant::now() + PATIENCE;
+        let mut work = Work::Tell(tell);
+        // Who reads slowly makes room in time; who does not read at all, never.
+        while let Err(TrySendError::Full(back)) = queue.try_send(work) {
+            if Instant::now() >= until {
+                return;
+            }
+            work = back;
+            std::thread::park_timeout(LOOK_EVERY);
         }
+        let _ = told.recv_timeout(until.saturating_duration_since(Instant::now()));
     }
 }

@@ -5,6 +5,7 @@ use rusqlite::Row;
 use super::{ReadTx, WriteTx, store_error};
 use crate::domain::error::AppError;
 use crate::domain::policy::Rows;
+use crate::domain::subscribers::Status;
 use crate::domain::time::Date;
 use crate::domain::users::UserId;
 
@@ -90,6 +91,17 @@ pub struct ByStatus {
     pub active: i64,
     pub expired: i64,
     pub suspended: i64,
+}
+
+impl ByStatus {
+    pub fn of(self, status: Status) -> i64 {
+        match status {
+            Status::Active => self.active,
+            Status::Inactive => self.suspended,
+            Status::Expired => self.expired,
+            Status::Stopped => self.total - self.active - self.expired - self.suspended,
+        }
+    }
 }
 
 pub fn by_status(tx: &ReadTx<'_>, rows: Rows, today: Date) -> Result<ByStatus, AppError> {

@@ -185,7 +185,10 @@ pub fn list(
     let total = match page.place {
         Place::After(_) => None,
         Place::Page(_) if filter.is_empty() => Some(counters::total(tx, permit.rows())?),
-        Place::Page(_) => Some(count(tx, permit, filter, today)?),
+        Place::Page(_) => Some(match filter.status_alone() {
+            Some(status) => counters::by_status(tx, permit.rows(), today)?.of(status),
+            None => count(tx, permit, filter, today)?,
+        }),
     };
     Ok(Listed::from_rows(rows, page, total, |row| row.id.0))
 }

@@ -10,7 +10,7 @@ use crate::work::{Credentials, work};
 fn the_server_connects_to_nobody_whatever_it_is_asked_for() {
     let home = Home::with_database();
     let mut credentials = Credentials::make(&home);
-    let trace = traced(&home, &NO_LIMITS, "trace=connect,execve,openat", |server| {
+    let trace = traced(&home, &NO_LIMITS, &["-e", "trace=connect,execve,openat"], |server| {
         credentials.log_in(server);
         let told = work(server.address, &credentials, 0, &mut size::random("outgoing"), |_| {
             let database = home.open("panel.db");

@@ -24,6 +24,12 @@ fn every_test_that_the_page_names_exists() {
 }
 
 #[test]
+fn no_figure_is_left_open() {
+    let open: Vec<_> = PAGE.split_whitespace().filter(|word| word.starts_with('@')).collect();
+    assert_eq!(open, [""; 0]);
+}
+
+#[test]
 fn every_file_that_the_page_names_exists() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let is_path = |word: &&str| ["tests/", "src/", "systemd/"].iter().any(|folder| word.starts_with(folder));

@@ -34,7 +34,7 @@ fn steps_with(synchronous: &str) -> Vec<Step> {
     let home = Home::with_database();
     let (_, key) = home.mint("write");
     let calls = "trace=pwrite64,fsync,fdatasync,write,writev,sendto,sendmsg";
-    let trace = traced(&home, &[("PANEL_DATABASE__SYNCHRONOUS", synchronous)], calls, |server| {
+    let trace = traced(&home, &[("PANEL_DATABASE__SYNCHRONOUS", synchronous)], &["-e", calls], |server| {
         let made = server.create(&key, &json!({"username": "ada", "service_id": 1}));
         assert_eq!(made.status, 201, "{made:?}");
     });
@@ -45,6 +45,30 @@ fn steps_with(synchronous: &str) -> Vec<Step> {
 fn before_the_answer(steps: &[Step]) -> &[Step] {
     let at = steps.iter().position(|step| *step == Step::Answer).unwrap();
     &steps[at.saturating_sub(2)..=at]
+}
+
+/// A disk that hangs: who is refused must not have had it done, so what has begun is waited for, however long a request may
+/// take.
+#[test]
+fn a_change_whose_sync_takes_longer_than_a_request_may_is_answered_with_its_outcome() {
+    let home = Home::with_database();
+    let (_, key) = home.mint("write");
+    let log = home.path("panel.db-wal");
+    let slow = [
+        "-P",
+        log.to_str().unwrap(),
+        "-e",
+        "trace=fsync,fdatasync",
+        "-e",
+        "inject=fsync,fdatasync:delay_enter=1500000",
+    ];
+    traced(&home, &[("PANEL_SERVER__REQUEST_TIMEOUT_SECONDS", "1")], &slow, |server| {
+        let began = std::time::Instant::now();
+        let made = server.create(&key, &json!({"username": "ada", "service_id": 1}));
+        assert_eq!(made.status, 201, "{made:?}");
+        assert!(began.elapsed() > std::time::Duration::from_secs(1), "the disk was slow: {:?}", began.elapsed());
+    });
+    assert_eq!(home.count("subscribers"), 1);
 }
 
 #[test]

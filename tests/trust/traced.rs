@@ -6,19 +6,24 @@ use std::time::Instant;
 use crate::home::{DEADLINE, Home};
 use crate::server::Server;
 
-/// The calls, in their order, of a server from its start to its end.
-pub fn traced(home: &Home, settings: &[(&str, &str)], calls: &str, body: impl FnOnce(&Server)) -> String {
-    let panel = home.command(["serve"]);
-    let mut command = Command::new("strace");
-    // Beside it, so that the process we start is the panel itself.
-    command.args(["-D", "-f", "-y", "-s", "32", "-e", calls, "-e", "signal=none", "-o", "trace"]);
-    command.arg(panel.get_program()).args(panel.get_args()).current_dir(home.folder());
-    for (name, value) in panel.get_envs() {
+/// None of the settings of whoever runs the tests, as a command of the home has it.
+pub fn same_environment(as_of: &Command, command: &mut Command) {
+    for (name, value) in as_of.get_envs() {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         };
     }
+}
+
+/// The calls, in their order, of a server from its start to its end.
+pub fn traced(home: &Home, settings: &[(&str, &str)], options: &[&str], body: impl FnOnce(&Server)) -> String {
+    let panel = home.command(["serve"]);
+    let mut command = Command::new("strace");
+    // Beside it, so that the process we start is the panel itself.
+    command.args(["-D", "-f", "-y", "-s", "32", "-e", "signal=none", "-o", "trace"]).args(options);
+    command.arg(panel.get_program()).args(panel.get_args()).current_dir(home.folder());
+    same_environment(&panel, &mut command);
     command.env("PANEL_SERVER__LISTEN", "127.0.0.1:0").envs(settings.iter().copied());
     let mut server = home.start(command);
     let pid = server.pid().as_raw_nonzero().get();

@@ -261,13 +261,22 @@ fn carry_out(connection: &Connection, file: &OpenFile, mut group: Vec<Box<dyn Jo
         if group.len() > 1 {
             tracing::debug!(%error, jobs = group.len(), "a group of writes failed, each is tried alone");
         }
+        let mut locked_out: Option<AppError> = None;
         for job in &mut group {
+            if let Some(error) = &locked_out {
+                job.fail(error.clone());
+                continue;
+            }
+            let begun = execute(connection, "BEGIN IMMEDIATE");
+            let is_begun = begun.is_ok();
             let alone = std::slice::from_mut(job);
-            let again = execute(connection, "BEGIN IMMEDIATE").and_then(|()| commit_together(connection, alone, tally));
-            if let Err(error) = again {
+            if let Err(error) = begun.and_then(|()| commit_together(connection, alone, tally)) {
                 roll_back(connection);
                 // Told by whoever asked for it.
-                job.fail(connection_error(&error));
+                let error = connection_error(&error);
+                job.fail(error.clone());
+                // Each would wait for the lock anew, and nobody can give up what has begun.
+                locked_out = Some(error).filter(|_| !is_begun);
             }
         }
     }

@@ -138,6 +138,15 @@ async fn each_filter_lets_through_its_rows() {
     .await;
     app.change("UPDATE subscribers SET status = 2 WHERE username = 'inactive'", []);
     app.change("UPDATE subscribers SET status = 4 WHERE username = 'stopped'", []);
+    // Behind the panel's back, so the totals that it keeps are moved too.
+    app.change(
+        "UPDATE counters SET status = CASE expiry_date WHEN (SELECT expiry_date FROM subscribers WHERE username = 'stopped')
+         THEN 4 ELSE status END",
+        [],
+    );
+    let two = "SELECT owner_key, 2, expiry_date, 1 FROM counters WHERE subscribers = 2";
+    app.change(&format!("INSERT INTO counters (owner_key, status, expiry_date, subscribers) {two}"), []);
+    app.change("UPDATE counters SET subscribers = 1 WHERE subscribers = 2", []);
     app.online(1, 7, "100.64.0.9");
     app.move_to("2026-03-20T12:00:10Z");
     make(&app, &key, [json!({"username": "newest", "expiry_date": "2026-06-01"})]).await;

@@ -154,6 +154,19 @@ async fn guesses_at_once_get_no_more_tries_than_one_after_another() {
     assert!(tried <= 5, "{tried} passwords were tried before the name was closed");
 }
 
+/// An account that may not log in here says so only to whoever may still try: else the ladder would let guesses be judged.
+#[tokio::test]
+async fn a_right_password_that_came_too_late_does_not_learn_that_it_was_right() {
+    let app = at_noon().await;
+    let wrong = (0..15).map(|_| log_in(&app, ADMIN_LOGIN, "ulla", "wrong", "192.0.2.1"));
+    let right = (0..1).map(|_| log_in(&app, ADMIN_LOGIN, "ulla", PASSWORD, "192.0.2.1"));
+    let answers = join_all(wrong.chain(right)).await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
+    let alone = log_in(&app, ADMIN_LOGIN, "ulla", PASSWORD, "192.0.2.2").await;
+    assert_eq!((alone.status, alone.gates()), (403, vec!["role"]), "in time it is told: {}", alone.text);
+}
+
 #[tokio::test]
 async fn the_check_of_the_current_password_stands_on_the_same_ladder() {
     let app = at_noon().await;

@@ -229,7 +229,9 @@ fn searches_beyond_what_can_be_read_are_refused_in_time() {
     let answers = flood((&house, &server), clients, search, || wait(length));
     let (found, refused) = sorted(answers.iter().map(|got| (got, got)), 200);
     assert!(!found.is_empty(), "nothing was found");
-    assert!(!size::is_long() || !refused.is_empty(), "that was no overload");
+    // A machine that can read all of it in time need not refuse any.
+    let longest = answers.iter().map(|got| got.took).max().unwrap_or_default();
+    assert!(!refused.is_empty() || longest < soon(), "none was refused, and one came after {longest:?}");
     let got = search(&mut Client::new(server.address), 0);
     assert_eq!(got.status, 200, "{got:?}");
     tell!("    a search {:.1?} after the flood", got.took);

@@ -78,6 +78,15 @@ fn a_log_that_nobody_reads_holds_up_neither_answers_nor_the_end_and_what_is_lost
         assert_eq!(server.stop(), Some(0));
         sleeps.store(false, Ordering::Relaxed);
         reader.join().unwrap();
-        assert_eq!(wakes_up, heard().contains("stopping: no new connections"), "the last words of who is heard");
+        let heard = heard();
+        let lost = heard
+            .lines()
+            .filter_map(|line| line.split_once("was not read lost=")?.1.parse::<usize>().ok())
+            .sum::<usize>();
+        let refused = heard.matches("path=/nope").count();
+        // A few that are no refusal may be among the lost.
+        let all = CALLERS * ROUNDS * IN_A_ROUND;
+        assert!(!wakes_up || (all..all + 10).contains(&(lost + refused)), "{refused} read, {lost} lost, {all} said");
+        assert_eq!(wakes_up, heard.contains("stopping: no new connections"), "the last words of who is heard");
     }
 }
