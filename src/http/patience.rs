@@ -219,3 +219,23 @@ async fn run(waits: Rc<RefCell<Vec<Weak<Wait>>>>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_without_a_request_is_over_after_its_time_and_one_that_is_answered_is_not() {
+        let wait = Rc::new(Wait { answer_ticks: Cell::new(60), ..Wait::default() });
+        drop(Busy(Some(Rc::clone(&wait))));
+        wait.look(IDLE_TICKS - 1);
+        assert!(wait.check().is_ok());
+        // Nothing that arrives puts it off: of TLS, bytes come in that are no part of a request yet.
+        wait.look(IDLE_TICKS);
+        assert!(wait.check().is_err());
+
+        let busy = Wait { is_busy: Cell::new(true), ..Wait::default() };
+        busy.look(1_000 * IDLE_TICKS);
+        assert!(busy.check().is_ok());
+    }
+}
