@@ -82,7 +82,10 @@ const FREE_FAILURES: u32 = 5;
 const FREE_FAILURES_OF_ALL: u32 = 50;
 const FIRST_LOCK_MILLIS: i64 = Timestamp::MINUTE;
 const LONGEST_LOCK_MILLIS: i64 = Timestamp::HOUR;
-const CLOCKS_DIFFER_MILLIS: i64 = Timestamp::MINUTE;
+
+/// A clock that was set back by less is one that was put right, and not one that was wrong.
+pub const CLOCKS_DIFFER_MILLIS: i64 = Timestamp::MINUTE;
+
 /// After so long without a failure all is forgotten.
 pub const FORGET_MILLIS: i64 = Timestamp::DAY;
 

@@ -27,16 +27,12 @@ use crate::actions::{self, keys::Credential};
 use crate::domain::error::{AppError, Invalid, Noun};
 use crate::domain::policy::{self, Asked, Caller, Denial, Gate, Permit, Window};
 use crate::domain::routes::{self, Entry, Found, Method, Need, Params, Route, Surface};
-use crate::domain::sessions::Audience;
-use crate::domain::time::Timestamp;
+use crate::domain::sessions::{Audience, CLOCKS_DIFFER_MILLIS};
 use crate::panics;
 use crate::store::Snapshot;
 
 /// What somebody without a credential may make us keep in memory: a login or a form.
 const STRANGERS_BODY_BYTES: usize = 8 * 1024;
-
-/// A clock that was set back by less logs nobody out.
-const CLOCKS_DIFFER_MILLIS: i64 = Timestamp::MINUTE;
 
 /// The one handler behind every path.
 pub async fn serve(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::home::{Home, SUBSCRIBERS};
 use crate::raw_http;
 use crate::size;
-use crate::traced::same_environment;
+use crate::traced::limited;
 use crate::work::{Credentials, Place, work};
 
 /// Everything that can be read with every right, but for the answers that made a secret.
@@ -82,12 +82,7 @@ fn seen_from_outside(process: &Path) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn a_crash_leaves_no_memory_behind() {
     let home = Home::with_database();
-    let serve = home.command(["serve"]);
-    let mut unlimited = std::process::Command::new("sh");
-    unlimited.args(["-c", "ulimit -S -c \"$(ulimit -H -c)\" && exec \"$0\" serve"]).arg(serve.get_program());
-    unlimited.current_dir(home.folder()).env("PANEL_SERVER__LISTEN", "127.0.0.1:0");
-    same_environment(&serve, &mut unlimited);
-    let mut server = home.start(unlimited);
+    let mut server = home.start(limited(&home, "-S -c \"$(ulimit -H -c)\""));
     let process = format!("/proc/{}", server.pid().as_raw_nonzero());
     let limits = std::fs::read_to_string(format!("{process}/limits")).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();

@@ -1,4 +1,4 @@
-//! A server whose calls of the kernel are written down.
+//! A server that another program starts: with its calls of the kernel written down, or with limits.
 
 use std::process::Command;
 use std::time::Instant;
@@ -7,13 +7,24 @@ use crate::home::{DEADLINE, Home};
 use crate::server::Server;
 
 /// None of the settings of whoever runs the tests, as a command of the home has it.
-pub fn same_environment(as_of: &Command, command: &mut Command) {
+fn same_environment(as_of: &Command, command: &mut Command) {
     for (name, value) in as_of.get_envs() {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         };
     }
+}
+
+/// A server after these words for `ulimit`. The shell becomes it, so that the process that was started is the panel.
+pub fn limited(home: &Home, limit: &str) -> Command {
+    let panel = home.command(["serve"]);
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("ulimit {limit} && exec \"$0\" serve")).arg(panel.get_program());
+    command.current_dir(home.folder());
+    same_environment(&panel, &mut command);
+    command.env("PANEL_SERVER__LISTEN", "127.0.0.1:0");
+    command
 }
 
 /// The calls, in their order, of a server from its start to its end.

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::Instant;
 
 use serde_json::json;
@@ -13,21 +12,12 @@ use super::house::{House, PASSWORD};
 use crate::home::{DEADLINE, SUBSCRIBERS};
 use crate::raw_http;
 use crate::server::Server;
+use crate::traced;
 
 /// A server under a limit of the shell's `ulimit`.
 fn limited(house: &House, limit: &str) -> Server {
-    let panel = house.home.command(["serve"]);
-    let mut command = Command::new("sh");
-    // The shell becomes the server, so that the process that was started is the panel.
-    command.arg("-c").arg(format!("ulimit {limit} && exec \"$0\" serve")).arg(panel.get_program());
-    command.current_dir(house.home.folder());
-    for (name, value) in panel.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command.env("PANEL_SERVER__LISTEN", "127.0.0.1:0").env("PANEL_SERVER__WORKERS", "2");
+    let mut command = traced::limited(&house.home, limit);
+    command.env("PANEL_SERVER__WORKERS", "2");
     command.env("PANEL_LIMITS__PER_IP_PER_MINUTE", "0");
     house.home.start(command)
 }

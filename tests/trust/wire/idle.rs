@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit, setrlimit};
@@ -12,6 +11,7 @@ use crate::home::{DEADLINE, Home, SUBSCRIBERS};
 use crate::raw_http::connect;
 use crate::server::Server;
 use crate::size;
+use crate::traced;
 
 const HEALTH: &[u8] = b"GET /api/v1/external/system/health HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -51,17 +51,8 @@ fn many_idle_connections_cost_little_and_keep_nobody_out() {
 
 /// A server that may have this many descriptors and cannot have more.
 fn bounded(home: &Home, descriptors: u32) -> Server {
-    let panel = home.command(["serve"]);
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -n \"$1\" && exec \"$0\" serve"]).arg(panel.get_program());
-    command.arg(descriptors.to_string()).current_dir(home.folder());
-    for (name, value) in panel.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command.env("PANEL_SERVER__LISTEN", "127.0.0.1:0").env("PANEL_SERVER__WORKERS", "2").envs(super::UNLIMITED);
+    let mut command = traced::limited(home, &format!("-n {descriptors}"));
+    command.env("PANEL_SERVER__WORKERS", "2").envs(super::UNLIMITED);
     home.start(command)
 }
 
